@@ -1,0 +1,175 @@
+"""All tasks of a jugfile, in the order in which they were made, with edges both ways.
+
+Tasks flow in through :meth:`Graph.record`; node numbers, edges as flat integer arrays
+and closures flow out. A task can only depend on tasks made before it, so node numbers
+are a topological order and there can be no cycle; every walk below is one loop.
+Knows nothing of results, time or disks.
+
+Memory is what a million tasks cost: one list slot, one dict entry and four bytes an
+edge each, on top of the task itself.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+
+from taskgraph.signature import CallShape
+from taskgraph.task import Task
+
+
+class Graph:
+    """Tasks, numbered as they come; a call made twice is one node."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+        self.index: dict[bytes, int] = {}
+        self.shapes: dict[CallShape, None] = {}  #: every form of call met, in order
+        self._shape: CallShape | None = None
+        self._edges = array("i")  # dependencies of all nodes, one node after the other
+        self._ends = array("q")  # where the dependencies of each node end
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def record(self, task: Task, dependencies: Sequence[Task]) -> None:
+        """Add a task; the tasks it depends on are added before it if they are not there."""
+        index = self.index
+        node = len(self.tasks)
+        if index.setdefault(task.key, node) != node:
+            return
+        if dependencies:
+            try:
+                edges = [index[dependency.key] for dependency in dependencies]
+            except KeyError:
+                del index[task.key]
+                self.adopt(dependencies)
+                self.record(task, dependencies)
+                return
+            self._edges.extend(edges)
+        self.tasks.append(task)
+        self._ends.append(len(self._edges))
+        if task.shape is not self._shape:
+            self._shape = task.shape
+            self.shapes[task.shape] = None
+
+    def adopt(self, tasks: Iterable[Task]) -> None:
+        """Add tasks made while nobody recorded, each after what it depends on."""
+        stack = list(tasks)
+        while stack:
+            task = stack[-1]
+            needs = [] if task.key in self.index else task.dependencies()
+            missing = [need for need in needs if need.key not in self.index]
+            if missing:
+                stack.extend(missing)
+            else:
+                stack.pop()
+                self.record(task, needs)
+
+    def keys(self) -> list[bytes]:
+        """Return the keys in node order."""
+        return list(self.index)
+
+    def node(self, task: Task) -> int:
+        """Return the number of a task."""
+        return self.index[task.key]
+
+    def name(self, node: int) -> str:
+        """Return the name of a node's function."""
+        return self.tasks[node].shape.name
+
+    def dependencies(self, node: int) -> array[int]:
+        """Return the nodes that a node depends on directly, each once."""
+        return self._edges[self._ends[node - 1] if node else 0 : self._ends[node]]
+
+    @property
+    def edge_count(self) -> int:
+        """How many edges there are."""
+        return len(self._edges)
+
+    def edges(self) -> tuple[array[int], array[int]]:
+        """Return (ends, edges): node n depends on ``edges[ends[n-1]:ends[n]]``."""
+        return self._ends, self._edges
+
+    def dependents(self) -> tuple[array[int], array[int]]:
+        """Return (ends, targets) of the reverse edges; counted, not searched."""
+        count = len(self.tasks)
+        ends = array("q", bytes(8 * count))
+        if not self._edges:
+            return ends, array("i")
+        for source in self._edges:
+            ends[source] += 1
+        total = 0
+        for node in range(count):
+            total += ends[node]
+            ends[node] = total - ends[node]  # for now: where the node's targets begin
+        targets = array("i", bytes(4 * total))
+        start = 0
+        for node, end in enumerate(self._ends):
+            for place in range(start, end):
+                source = self._edges[place]
+                targets[ends[source]] = node
+                ends[source] += 1
+            start = end
+        return ends, targets
+
+    def downstream(self, nodes: Iterable[int]) -> bytearray:
+        """Return 1 for each given node and each node that depends on one of them."""
+        reached = bytearray(len(self.tasks))
+        lowest = len(self.tasks)
+        for node in nodes:
+            reached[node] = 1
+            lowest = min(lowest, node)
+        if lowest < len(self.tasks):
+            self._spread(reached, lowest)
+        return reached
+
+    def _spread(self, reached: bytearray, lowest: int) -> None:
+        """Carry the marks of ``reached`` along the edges, in one pass."""
+        edges = self._edges
+        start = self._ends[lowest - 1] if lowest else 0
+        for node in range(lowest, len(self.tasks)):
+            end = self._ends[node]
+            if end != start and not reached[node]:
+                for source in edges[start:end]:
+                    if reached[source]:
+                        reached[node] = 1
+                        break
+            start = end
+
+    def upstream(self, nodes: Iterable[int]) -> bytearray:
+        """Return 1 for each given node and each node that one of them depends on."""
+        reached = bytearray(len(self.tasks))
+        for node in nodes:
+            reached[node] = 1
+        for node in range(len(self.tasks) - 1, -1, -1):
+            if reached[node]:
+                for source in self.dependencies(node):
+                    reached[source] = 1
+        return reached
+
+    def floors(
+        self, tombstones: Mapping[bytes, int], hidden: Mapping[int, int] | None = None
+    ) -> array[int] | None:
+        """Return each node's floor: the greatest number over the node and its ancestors.
+
+        ``hidden`` are floors of nodes by ancestors that are not in the graph (the inner
+        tasks of a compound task). ``None`` means that all floors are 0.
+        """
+        floors: array[int] | None = None
+        roots = [(self.index[key], number) for key, number in tombstones.items() if key in self.index]
+        roots += list((hidden or {}).items())
+        if not roots:
+            return None
+        floors = array("q", bytes(8 * len(self.tasks)))
+        for node, number in roots:
+            floors[node] = max(floors[node], number)
+        start = 0
+        edges = self._edges
+        for node, end in enumerate(self._ends):
+            for place in range(start, end):
+                above = floors[edges[place]]
+                if above > floors[node]:
+                    floors[node] = above
+            start = end
+        return floors

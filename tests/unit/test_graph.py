@@ -1,0 +1,127 @@
+"""The graph: numbering, edges both ways, closures and floors, against naive twins."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskgraph.graph import Graph
+from taskgraph.task import RECORDER, TaskGenerator
+
+
+@TaskGenerator
+def node_of(number, inputs=()):
+    """Be a node."""
+
+
+@st.composite
+def shapes(draw):
+    """Return the dependencies of each node of a random graph."""
+    count = draw(st.integers(1, 14))
+    return [draw(st.sets(st.integers(0, n - 1), max_size=4)) if n else set() for n in range(count)]
+
+
+def build(shape):
+    """Return the graph of a shape."""
+    graph = Graph()
+    token = RECORDER.set(graph)
+    try:
+        tasks = []
+        for number, inputs in enumerate(shape):
+            tasks.append(node_of(number, [tasks[i] for i in sorted(inputs)]))
+    finally:
+        RECORDER.reset(token)
+    return graph
+
+
+def naive_downstream(shape, start):
+    """Follow the edges by a search that knows nothing of node order."""
+    reached = set(start)
+    while True:
+        more = {n for n, inputs in enumerate(shape) if inputs & reached} - reached
+        if not more:
+            return reached
+        reached |= more
+
+
+@given(shapes(), st.data())
+def test_closures_are_what_a_naive_search_finds(shape, data):
+    """Downstream and upstream, over the same random graph."""
+    graph = build(shape)
+    start = data.draw(st.sets(st.integers(0, len(shape) - 1), min_size=1))
+    down = {n for n, there in enumerate(graph.downstream(start)) if there}
+    assert down == naive_downstream(shape, start)
+    up = {n for n, there in enumerate(graph.upstream(start)) if there}
+    assert up == {n for n in range(len(shape)) if naive_downstream(shape, {n}) & start}
+
+
+@given(shapes())
+def test_edges_and_reverse_edges_agree(shape):
+    """Each edge is there once in both directions."""
+    graph = build(shape)
+    ends, targets = graph.dependents()
+    reverse = {
+        (source, target)
+        for source in range(len(graph))
+        for target in targets[ends[source - 1] if source else 0 : ends[source]]
+    }
+    assert reverse == {(s, n) for n, inputs in enumerate(shape) for s in inputs}
+    assert [set(graph.dependencies(n)) for n in range(len(graph))] == shape
+    assert graph.edge_count == len(targets)
+
+
+@given(shapes(), st.data())
+def test_floors_are_the_greatest_number_over_all_ancestors(shape, data):
+    """Against the definition, node by node."""
+    graph = build(shape)
+    roots = data.draw(st.dictionaries(st.integers(0, len(shape) - 1), st.integers(1, 9)))
+    keys = graph.keys()
+    floors = graph.floors({keys[node]: number for node, number in roots.items()})
+    expected = [
+        max((number for root, number in roots.items() if n in naive_downstream(shape, {root})), default=0)
+        for n in range(len(shape))
+    ]
+    assert (list(floors) if floors is not None else [0] * len(shape)) == expected
+
+
+def test_the_same_call_is_one_node():
+    """Two equal calls are one task."""
+    graph = Graph()
+    token = RECORDER.set(graph)
+    try:
+        assert node_of(1).key == node_of(1).key
+        node_of(2, [node_of(1), node_of(1)])
+    finally:
+        RECORDER.reset(token)
+    assert len(graph) == 2
+    assert list(graph.dependencies(1)) == [0]
+
+
+def test_tasks_made_while_nobody_recorded_are_adopted_in_order():
+    """A long chain made before the session is taken in without recursion."""
+    task = node_of(0)
+    for number in range(1, 5000):
+        task = node_of(number, [task])
+    graph = Graph()
+    graph.record(task, task.dependencies())
+    assert len(graph) == 5000
+    assert list(graph.dependencies(4999)) == [4998]
+
+
+@pytest.mark.parametrize("length", [100_000])
+def test_a_long_chain_needs_no_recursion(length):
+    """Hashing, closures and floors of 100,000 dependent tasks."""
+    graph = Graph()
+    token = RECORDER.set(graph)
+    try:
+        task = node_of(0)
+        for _ in range(length):
+            task = node_of(task)
+    finally:
+        RECORDER.reset(token)
+    assert sum(graph.downstream([0])) == length + 1
+    assert sum(graph.upstream([length])) == length + 1
+    floors = graph.floors({graph.keys()[0]: 3})
+    assert floors is not None
+    assert floors[length] == 3
