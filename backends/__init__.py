@@ -1,0 +1,1 @@
+"""Stores that the core reaches by URL: each one a package or a module of its own."""

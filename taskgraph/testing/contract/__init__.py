@@ -1,0 +1,61 @@
+"""The store contract: what a stranger's store must pass, as tests to inherit.
+
+A class with two hooks flows in, a suite flows out::
+
+    class TestMyStore(StoreContract):
+        def make_store(self, tmp_path):
+            return MyStore(tmp_path / "store", create=True)
+
+        def other_handle(self, store):
+            return MyStore(store.url)
+
+Add ``pass_time(seconds)`` where the store takes a clock, or the tests of silence are
+skipped. The suite knows no implementation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from taskgraph.testing.contract.care import CareContract
+from taskgraph.testing.contract.locks import LockContract
+from taskgraph.testing.contract.records import RecordContract
+
+
+class StoreContract(RecordContract, LockContract, CareContract):
+    """Every promise of ``taskgraph.store`` that a test can see. See the module's text."""
+
+
+def broken_promises(case: type[StoreContract], folder: Path) -> list[str]:
+    """Run a contract without pytest and return the names of the tests that fail.
+
+    Parameters
+    ----------
+    case : type
+        A subclass of :class:`StoreContract`.
+    folder : Path
+        An empty folder; each test gets one of its own in it.
+    """
+    broken = []
+    for number, (name, arguments) in enumerate(_tests(case)):
+        place = folder / str(number)
+        place.mkdir()
+        suite = case()
+        try:
+            getattr(suite, name)(place, **arguments)
+        except AssertionError:
+            broken.append(name)
+        finally:
+            suite.teardown_method()
+    return broken
+
+
+def _tests(case: type[StoreContract]) -> list[tuple[str, dict[str, object]]]:
+    found: list[tuple[str, dict[str, object]]] = []
+    for name in sorted(name for name in dir(case) if name.startswith("test_")):
+        marks = getattr(getattr(case, name), "pytestmark", [])
+        cases = [mark.args for mark in marks if mark.name == "parametrize"]
+        found.extend((name, {argument: value}) for argument, values in cases for value in values)
+        if not cases:
+            found.append((name, {}))
+    return found

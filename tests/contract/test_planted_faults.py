@@ -1,0 +1,113 @@
+"""The checkers are checked: every store with a planted fault fails the contract.
+
+The faults that need a particular order of calls must also be found by the machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from backends.memory_store import MemoryStore
+from taskgraph.store import Store
+from taskgraph.testing import (
+    PLANTED,
+    FakeClock,
+    LeaseMachine,
+    Planted,
+    StoreContract,
+    broken_promises,
+)
+from taskgraph.testing import planted as faults
+
+FIND_ONLY = settings(
+    max_examples=300,
+    stateful_step_count=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    report_multiple_bugs=False,  # otherwise an ExceptionGroup slips past pytest.raises
+    phases=[Phase.generate],  # find, do not shrink
+)
+ORDERS = [
+    faults.ReleasesAnyones,
+    faults.TakesOverEarly,
+    faults.NeverTakesOver,
+    faults.OverlooksBuckets,
+    faults.ForgetsEpoch,
+    faults.ClaimsInThePast,
+    faults.ServesDead,
+    faults.KillsResultsToo,
+    faults.LosesARecord,
+    faults.KeepsTheFirst,
+]
+#: Some promise that each fault breaks, so that a test can't "find" it by an accident.
+PROMISES = {
+    faults.ReleasesAnyones: "test_a_stranger_frees_nothing",
+    faults.TakesOverEarly: "test_a_silent_owner_is_taken_over_and_not_before",
+    faults.NeverTakesOver: "test_a_silent_owner_is_taken_over_and_not_before",
+    faults.OverlooksBuckets: "test_buckets_and_keys_exclude_each_other",
+    faults.ForgetsEpoch: "test_what_began_before_an_invalidate_never_comes_back",
+    faults.ClaimsInThePast: "test_a_claim_knows_the_last_invalidate",
+    faults.ServesDead: "test_invalidate_kills_what_was_there",
+    faults.HidesTombstones: "test_invalidate_kills_what_was_there",
+    faults.KillsResultsToo: "test_retry_kills_failures_and_no_result",
+    faults.LosesARecord: "test_publishing_again_changes_nothing",
+    faults.KeepsTheFirst: "test_all_readers_choose_the_same_copy",
+    faults.CutsPayloads: "test_a_record_comes_back_whole",
+    faults.LosesDeaths: "test_failures_and_deaths_are_kept_apart_and_in_order",
+    faults.SwallowsNews: "test_others_hear_the_news_once",
+}
+
+
+def case_over(bad: type[Planted]) -> type[StoreContract]:
+    class Case(StoreContract):
+        def make_store(self, tmp_path: Path) -> Store:
+            self.clock = FakeClock()
+            return bad(MemoryStore(clock=self.clock))
+
+        def other_handle(self, store: Store) -> Store:
+            assert isinstance(store, Planted)
+            assert isinstance(store.inner, MemoryStore)
+            return store.handle(store.inner.handle())
+
+        def pass_time(self, seconds: float) -> None:
+            self.clock.advance(seconds)
+
+    return Case
+
+
+def machine_over(bad: type[Planted]) -> type[LeaseMachine]:
+    class Machine(LeaseMachine):
+        def make_store(self, clock: FakeClock) -> Store:
+            return bad(MemoryStore(clock=clock))
+
+        def other_handle(self, store: Store) -> Store:
+            assert isinstance(store, Planted)
+            assert isinstance(store.inner, MemoryStore)
+            return store.handle(store.inner.handle())
+
+    return Machine
+
+
+def test_an_honest_wrapper_passes(tmp_path: Path) -> None:
+    """The frame of the planted faults is not what fails: without a fault all promises hold."""
+    assert broken_promises(case_over(Planted), tmp_path) == []
+
+
+def test_every_fault_has_its_promise() -> None:
+    assert set(PROMISES) == set(PLANTED)
+
+
+@pytest.mark.parametrize("bad", PLANTED)
+def test_the_contract_catches(bad: type[Planted], tmp_path: Path) -> None:
+    assert PROMISES[bad] in broken_promises(case_over(bad), tmp_path)
+
+
+@pytest.mark.parametrize("bad", ORDERS)
+def test_the_machine_catches(bad: type[Planted]) -> None:
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine_over(bad), settings=FIND_ONLY)
