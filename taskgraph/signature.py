@@ -73,6 +73,7 @@ class CallShape:
     keywords: tuple[tuple[str, int], ...]  #: and the keyword arguments
     straight: bool  #: values are just the positional arguments, in order
     arrange: Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...]] | None
+    labels: tuple[str, ...] = ()  #: parameter name of each value, for messages
 
 
 def call_shape(
@@ -102,6 +103,7 @@ def call_shape(
         f=f,
         name=name,
         options=options,
+        labels=tuple(labels[source] for source in order),
         prefix=b"".join(prefix),
         positional=tuple(place_of[source] for source in range(count)),
         keywords=tuple((word, place_of[count + i]) for i, word in enumerate(keywords)),

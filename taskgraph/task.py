@@ -19,8 +19,8 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Protocol
 
-from taskgraph.errors import TaskError
-from taskgraph.hashing import ENCODERS, Walk, register_dependency, substitute, verify
+from taskgraph.errors import HashError, TaskError
+from taskgraph.hashing import ENCODERS, Walk, located, register_dependency, substitute, verify
 from taskgraph.signature import CallShape, Options, call_shape, options_from
 from taskgraph.signature import check_callable as _check_callable
 from taskgraph.signature import function_name as _function_name
@@ -288,6 +288,8 @@ def verify_arguments(task: Task) -> None:
 
 
 _new_task = Task.__new__
+#: Integers up to here are encoded in place, as ``hashing`` would.
+_PLAIN_INT = 1 << 63
 _PLAIN_TYPES = frozenset((int, str, float, bool, bytes, type(None)))
 _PLAIN: dict[Callable[..., Any], TaskGenerator] = {}
 
@@ -306,17 +308,15 @@ def _fill(task: Task, shape: CallShape, args: tuple[Any, ...], kwargs: dict[str,
     values = shape.arrange(args, kwargs) if shape.arrange is not None else args
     task.shape = shape
     deps: list[Any] = []
-    if len(values) == 1 and type(values[0]) is int:
+    if len(values) == 1 and type(values[0]) is int and -_PLAIN_INT < values[0] < _PLAIN_INT:
         task.values = values
         task.key = sha256(b"%bi%d;" % (shape.prefix, values[0])).digest()
     else:
         walk = Walk()
-        take = ENCODERS.get
-        kept = []
-        for value in values:
-            encoder = take(type(value))
-            kept.append(encoder(value, walk) if encoder is not None else walk.take(value))
-        task.values = tuple(kept)
+        try:
+            task.values = tuple([ENCODERS[type(value)](value, walk) for value in values])
+        except (HashError, TaskError, RecursionError) as error:
+            raise _located(error, shape, values) from error
         task.key = sha256(shape.prefix + b"".join(walk.out)).digest()
         deps = walk.deps
         if walk.fragile:
@@ -324,6 +324,19 @@ def _fill(task: Task, shape: CallShape, args: tuple[Any, ...], kwargs: dict[str,
     recorder = RECORDER.get()
     if recorder is not None:
         recorder.record(task, roots(deps) if deps else ())
+
+
+def _located(
+    error: HashError | TaskError | RecursionError, shape: CallShape, values: tuple[Any, ...]
+) -> Exception:
+    """Return the error with the place in the arguments where it arose."""
+    for place, value in enumerate(values):
+        try:
+            Walk().take(value)
+        except (HashError, TaskError, RecursionError):
+            name = shape.labels[place] if shape.labels else str(place)
+            return located(error, f"argument {name} of {shape.name}", value)
+    return error
 
 
 def roots(dependencies: Sequence[Any]) -> list[Task]:

@@ -1,0 +1,88 @@
+"""Reads a jugfile: its path flows in, a session whose graph is filled flows out.
+
+The file is run as a module named after it, as Python would import it, with its own
+folder and the current one on ``sys.path``. Reading ends at the end of the file or at a
+barrier that is not met; the module stays in ``sys.modules`` either way, so that results
+of its classes can be loaded.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from taskgraph import codecs, hashing
+from taskgraph.errors import BarrierStop, JugfileError, TaskGraphError
+from taskgraph.session import Session
+
+
+def check_jugfile(path: Path) -> Path:
+    """Return the path of a readable jugfile, else raise JugfileError."""
+    if path.suffix == "" and not path.exists() and path.with_suffix(".py").exists():
+        path = path.with_suffix(".py")
+    if not path.is_file():
+        raise JugfileError(
+            f"There is no jugfile at {path}. Name one (`taskgraph COMMAND my_analysis.py`), or "
+            "make one with `taskgraph init`."
+        )
+    return path
+
+
+def read_jugfile(path: Path, session: Session, argv: Sequence[str] = ()) -> ModuleType:
+    """Run the jugfile inside the session and return its module.
+
+    ``session.stopped`` tells whether reading ended at a barrier.
+
+    Raises
+    ------
+    JugfileError
+        If it is missing, has a syntax error or raises; the error's notes tell where.
+    """
+    path = check_jugfile(path)
+    stem = path.stem
+    source = path.read_bytes()
+    module = ModuleType(stem)
+    module.__file__ = str(path)
+    hashing.set_main_stem(stem)
+    codecs.set_main_stem(stem)
+    for folder in (str(Path.cwd()), str(path.resolve().parent)):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    sys.argv = [str(path), *argv]
+    sys.modules[stem] = module
+    linecache.checkcache(str(path))
+    session.stopped = False
+    try:
+        code = compile(source, str(path), "exec", dont_inherit=True)
+        with session:
+            exec(code, module.__dict__)
+    except BarrierStop:
+        session.stopped = True
+    except TaskGraphError as error:
+        error.add_note(_where(error, path))
+        raise
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            raise JugfileError(
+                f"The jugfile must not end the program: {path} called sys.exit({error.code!r}). "
+                "What it asked for on the command line comes after `--`."
+            ) from error
+    except Exception as error:
+        raise JugfileError(f"{path} raised {type(error).__name__}: {error}") from error
+    return module
+
+
+def _where(error: BaseException, path: Path) -> str:
+    """Return the line of the jugfile that an error comes from."""
+    line = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    if line is None:
+        return f"while reading {path}"
+    return f"at {path}:{line}: {linecache.getline(str(path), line).strip()}"

@@ -1,0 +1,35 @@
+"""What a worker was told: which tasks, how long, how much memory, when to leave."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Orders of one run of ``execute``; the same for all its workers."""
+
+    idle_exit: float | None = None  #: leave after so many seconds without work
+    max_tasks: int | None = None  #: run at most so many tasks (each worker)
+    max_seconds: float | None = None  #: claim nothing after so many seconds
+    memory: float = 128e6  #: bytes of results to keep for dependents
+    batch_bytes: float = 32e6  #: bytes of results to make between two looks at memory
+    store_patience: float = 120.0  #: seconds a store may be full or away
+    verbose: bool = False  #: show on the terminal what tasks print
+    pdb: bool = False  #: stop in the debugger at the first failure
+
+    def enough(self, executed: int, seconds: float) -> str:
+        """Return why to stop now, or an empty string."""
+        if self.max_tasks is not None and executed >= self.max_tasks:
+            return f"ran {executed} tasks, as many as allowed"
+        if self.max_seconds is not None and seconds >= self.max_seconds:
+            return f"worked for {seconds:.0f} s, as long as allowed"
+        return ""
+
+    def post_mortem(self, error: BaseException) -> None:
+        """Open the debugger where a task raised."""
+        import pdb  # noqa: T100  # this is the command's purpose
+
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        pdb.post_mortem(error.__traceback__)

@@ -1,0 +1,95 @@
+"""What the supervisor, the template and its children need of the operating system.
+
+Dying with one's parent, signals that only set a flag, the number of threads of array
+libraries, and a fresh start of standard streams after a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from types import FrameType
+
+#: Variables by which array libraries are told how many threads to use.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends (Linux), and end if it has."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(3)
+
+
+def on_signals(numbers: Iterable[int], handler: Callable[[int], None]) -> None:
+    """Call ``handler(number)`` on each of these signals; system calls are resumed."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        handler(number)
+
+    for number in numbers:
+        signal.signal(number, handle)
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the supervisor; programs that a task starts still get it."""
+    on_signals((signal.SIGINT,), lambda number: None)
+
+
+def quiet_threads() -> list[str]:
+    """Keep array libraries at one thread while a jugfile is read.
+
+    A library that has started threads can't be forked safely.
+
+    Returns
+    -------
+    list of str
+        The variables that were set, for :func:`raise_threads`.
+    """
+    ours = [name for name in THREAD_VARIABLES if name not in os.environ]
+    for name in ours:
+        os.environ[name] = "1"
+    return ours
+
+
+def raise_threads(ours: Iterable[str], count: int) -> None:
+    """Give a worker its share of the cores, in libraries loaded already and to come."""
+    for name in ours:
+        os.environ[name] = str(count)
+    if not ours or count == 1:
+        return
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(count)
+    if "numpy" in sys.modules:
+        try:
+            import threadpoolctl
+        except ImportError:
+            return
+        threadpoolctl.threadpool_limits(count)
+
+
+def show_crash() -> None:
+    """Write the traceback of a defect of our own to the real standard error."""
+    import traceback
+
+    os.write(2, traceback.format_exc().encode("utf-8", "replace"))
+
+
+def flush_streams() -> None:
+    """Write out what is buffered, so that no child writes it a second time."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()

@@ -1,0 +1,266 @@
+"""Runs leased tasks: inputs in, records into the outbox. The worker's hands.
+
+One task or many make no difference to what is recorded; they differ in how often the
+clock is read. Tasks of a millisecond and more are run one by one, with CPU time and a
+look at the outbox before each; shorter ones in strides (:meth:`Runner.sprint`), where a
+few microseconds of bookkeeping are all that a task may cost.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from taskgraph import codecs, events
+from taskgraph.attempts import Attempts
+from taskgraph.board import Board
+from taskgraph.capture import Capture
+from taskgraph.isolation import Ran, RunApart
+from taskgraph.leases import Leases
+from taskgraph.orders import Orders
+from taskgraph.origins import Origins
+from taskgraph.outbox import Outbox
+from taskgraph.scheduler import READY, Scheduler
+from taskgraph.session import Session
+from taskgraph.store import FAILURE, RESULT, Record, payload_size
+from taskgraph.task import FRAGILE, Task, verify_arguments
+from taskgraph.workbench import InputGone, Kept, Workbench
+
+#: Tasks of at least so many seconds are run one by one.
+LONG = 1e-3
+#: Seconds that a stride of short tasks should take, and nodes it may have.
+STRIDE_SECONDS, STRIDE = 0.02, 1024
+
+
+class Runner:
+    """Runs tasks of one worker.
+
+    Parameters
+    ----------
+    session, scheduler
+        Graph and store; where results are reported.
+    name : str
+        Id of the owner record.
+    leases, attempts, outbox
+        The epoch to stamp on records; failures met; where records go.
+    board, slot
+        Where the supervisor sees what runs.
+    origins, capture, run_apart, orders, clock, offset
+        Provenance; what tasks print; isolated tasks; orders; monotonic seconds, and what
+        to add to them for seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        scheduler: Scheduler,
+        name: str,
+        leases: Leases,
+        attempts: Attempts,
+        outbox: Outbox,
+        board: Board,
+        slot: int,
+        origins: Origins,
+        capture: Capture,
+        run_apart: RunApart,
+        orders: Orders,
+        clock: Callable[[], float],
+        offset: float,
+        on_failure: Callable[[int, BaseException], None],
+    ) -> None:
+        self.session, self.scheduler, self.name = session, scheduler, name
+        self.tasks, self.edges = session.graph.tasks, session.graph.edge_count > 0
+        self.leases, self.attempts, self.outbox = leases, attempts, outbox
+        self.board, self.slot = board, slot
+        self.origins, self.capture, self.run_apart = origins, capture, run_apart
+        self.orders, self.clock, self.offset = orders, clock, offset
+        self.on_failure = on_failure
+        self.bench = Workbench(session, orders.memory)
+        self.input_gone = False
+        self.executed = self.failed = 0
+        self._peak, self._peak_at = 0, -1e9
+
+    # -- some nodes ---------------------------------------------------------------------
+    def stride(self, node: int) -> int:
+        """Return how many nodes like this one to run between looks at clock and memory."""
+        name = self.tasks[node].shape.name
+        seconds = self.scheduler.timings.seconds(name)
+        if seconds is None or seconds > LONG or self.scheduler.timings.size(name) > 1 << 16:
+            return 1
+        return max(1, min(STRIDE, int(STRIDE_SECONDS / max(seconds, 1e-7))))
+
+    def run(self, nodes: Sequence[int]) -> None:
+        """Run a stride of nodes and report their results to the scheduler."""
+        if not self.edges:
+            ran = self.sprint(nodes, ()) if len(nodes) > 1 else self.walk(nodes[0], ())
+        else:
+            graph, tasks = self.session.graph, self.tasks
+            needs = [[tasks[source] for source in graph.dependencies(node)] for node in nodes]
+            self.bench.fetch([task for row in needs for task in row])
+            ran = self.sprint(nodes, needs) if len(nodes) > 1 else self.walk(nodes[0], needs[0])
+            for row in needs:
+                self.bench.used(row)
+            self.bench.unload()
+        self.board.running(self.slot, b"")
+        self.executed += len(ran)
+        self.scheduler.done(ran, mine=True)
+
+    def sprint(self, nodes: Sequence[int], needs: Sequence[Sequence[Task]]) -> list[int]:
+        """Run short tasks in a row; return the nodes that have a result."""
+        if events.LISTENERS or FRAGILE or self.attempts:
+            rows = needs or [()] * len(nodes)
+            return [n for node, row in zip(nodes, rows, strict=True) for n in self.walk(node, row)]
+        tasks, clock, encode, running = self.tasks, self.clock, codecs.encode, self.board.running
+        slot, epoch, offset, add = self.slot, self.leases.epoch, self.offset, self.outbox.add
+        value_of, peak = self.bench.value_of, self.peak()
+        shape, name, origin, inputs = None, "", None, b""
+        ran: list[int] = []
+        size = count = 0
+        started = began = clock()
+        for place, node in enumerate(nodes):
+            task = tasks[node]
+            if task.shape is not shape:
+                self.scheduler.timings.add(name, started - began, size, count)
+                shape, name, began, size, count = task.shape, task.shape.name, started, 0, 0
+                if shape.options.alone:
+                    ran += self.walk(node, needs[place] if needs else ())
+                    shape, started = None, clock()
+                    continue
+                origin = self.origins.of(task)
+                self.capture.begin(name)
+            running(slot, task.key)
+            try:
+                if needs:
+                    inputs = self.bench.digests(needs[place])
+                value = task.call(value_of)
+                payload, digest = encode(value)
+            except (Exception, SystemExit) as error:
+                self.trouble(node, task, error, started)
+                started = clock()
+                continue
+            now = clock()
+            seconds = now - started
+            bytes_ = len(payload) if type(payload) is bytes else payload_size(payload)
+            add(
+                Record(
+                    task.key, RESULT, epoch, digest, inputs, origin or self.origins.of(task),
+                    started + offset, seconds, seconds, peak, 1, payload,
+                ),
+                bytes_, now,
+            )  # fmt: skip
+            if needs:
+                self.keep(node, task, value, payload, digest)
+            ran.append(node)
+            size += bytes_
+            count += 1
+            started = now
+        self.scheduler.timings.add(name, started - began, size, count)
+        return ran
+
+    # -- one node ---------------------------------------------------------------------------
+    def walk(self, node: int, needs: Sequence[Task]) -> list[int]:
+        """Run one task, with all that may be asked of it; return its node, if it succeeded."""
+        task = self.tasks[node]
+        self.before(task)
+        started = self.clock()
+        try:
+            if task.shape.options.alone or self.attempts.deaths(node):
+                ran = self.apart(node, task)
+            else:
+                ran = self.inside(node, task, needs)
+        except (Exception, SystemExit) as error:
+            self.trouble(node, task, error, started)
+            return []
+        now = self.clock()
+        seconds, size = now - started, payload_size(ran.payload)
+        record = Record(
+            task.key, RESULT, self.leases.epoch, ran.digest, ran.inputs, self.origins.of(task),
+            started + self.offset, seconds, ran.cpu, ran.peak or self.peak(),
+            self.attempts.number(node), ran.payload,
+        )  # fmt: skip
+        self.outbox.add(record, size, now)
+        self.scheduler.timings.add(task.shape.name, seconds, size)
+        for listener in events.LISTENERS:
+            listener.task_done(task, seconds)
+        return [node]
+
+    def before(self, task: Task) -> None:
+        """Note what runs; commit first when a long task would let results wait."""
+        self.board.running(self.slot, task.key)
+        self.capture.begin(task.shape.name)
+        if self.outbox.records:
+            expected = self.scheduler.timings.seconds(task.shape.name)
+            if expected is None or self.clock() + expected > self.outbox.due + 0.02:
+                self.commit()
+        if not self.leases.coarse:
+            self.session.store.running(self.name, task.key)
+        for listener in events.LISTENERS:
+            listener.task_started(task)
+
+    def inside(self, node: int, task: Task, needs: Sequence[Task]) -> Ran:
+        """Run a task in this process."""
+        cpu = time.process_time()
+        verify_arguments(task)
+        inputs = self.bench.digests(needs) if needs else b""
+        value = task.call(self.bench.value_of)
+        payload, digest = codecs.encode(value)
+        verify_arguments(task)
+        if self.edges:
+            self.keep(node, task, value, payload, digest)
+        return Ran(payload, digest, inputs, time.process_time() - cpu, 0)
+
+    def apart(self, node: int, task: Task) -> Ran:
+        """Run a task in a process of its own, which finds all inputs in the store."""
+        self.commit()
+        return self.run_apart(node, self.leases.epoch, task.options.timeout)
+
+    def keep(self, node: int, task: Task, value: Any, payload: Any, digest: bytes) -> None:
+        """Keep a result in memory for the dependents that have not run."""
+        users = self.scheduler.users(node)
+        if users:
+            kept = Kept(value, payload, digest, payload_size(payload))
+            self.bench.keep(task.key, kept, users)
+
+    # -- what goes wrong ----------------------------------------------------------------------
+    def trouble(self, node: int, task: Task, error: BaseException, started: float) -> None:
+        """A task has no result: an input vanished, or it failed."""
+        if isinstance(error, InputGone):
+            self.scheduler.put([node], READY)
+            self.input_gone = True
+            return
+        if self.orders.pdb:
+            self.orders.post_mortem(error)
+        now = self.clock()
+        report = self.attempts.report(task, error, self.capture.tail())
+        record = Record(
+            task.key, FAILURE, self.leases.epoch, bytes(8), b"", self.origins.of(task),
+            started + self.offset, now - started, 0.0, self.peak(),
+            self.attempts.number(node), report.to_bytes(),
+        )  # fmt: skip
+        self.outbox.add(record, 0, now)
+        self.attempts.add(node, record)
+        self.failed += 1
+        self.scheduler.timings.add(task.shape.name, now - started, 0)
+        self.commit()
+        for listener in events.LISTENERS:
+            listener.task_failed(task, error)
+        self.on_failure(node, error)
+
+    # -- publishing ---------------------------------------------------------------------------
+    def commit(self) -> bool:
+        """Publish all pending records, forget what memory can't hold; False if none."""
+        if not self.outbox.records:
+            return False
+        self.outbox.flush()
+        self.bench.shrink()
+        return True
+
+    def peak(self) -> int:
+        """Return the peak resident memory of this process in bytes, asked now and then."""
+        now = self.clock()
+        if now - self._peak_at > 0.05:
+            self._peak_at = now
+            self._peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return self._peak

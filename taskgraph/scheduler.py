@@ -1,0 +1,341 @@
+"""What to run next: pure policy over a graph and what is known of its nodes.
+
+A worker asks; nothing here sleeps, reads a clock or touches a store.
+
+Policy
+    1. *Depth first.* What this worker's own results have just made ready comes first:
+       the inputs are in its memory, and memory is freed soonest.
+    2. *Elsewhere than the others.* Otherwise ready nodes are taken bucket by bucket (a
+       bucket is all keys of one first byte), from a place that each worker draws for
+       itself. Keys are hashes, so every bucket is an even sample of the graph.
+    3. *About a second of work at a time.* How many nodes to lease together follows from
+       what their functions took so far: one while a function is untimed, then up to a
+       second's worth, but never more than a fair share of what is left among the live
+       workers, and never more bytes than the workbench holds.
+    4. *Short tasks by the bucket.* When a batch would be many nodes, whole buckets are
+       leased: one lock for hundreds of tasks. Whatever becomes ready in a bucket that
+       is held needs no further lease.
+
+State of a node
+    WAITING for inputs -> READY -> MINE (leased by this worker) -> DONE or FAILED;
+    BLOCKED below a failed one; BUSY: ready, but another worker holds it; LATER: ready,
+    but not before some time (a retry) or not on this worker. Readiness is counted on
+    reverse edges, never searched for.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import compress
+
+from taskgraph.graph import Graph
+
+WAITING, READY, MINE, DONE, FAILED, BLOCKED, BUSY, LATER = range(8)
+
+#: Seconds of predicted work to lease at a time.
+QUANTUM = 1.0
+#: A batch of at least so many nodes is leased by the bucket.
+COARSE_FROM = 48
+
+
+class Timings:
+    """What tasks of each function took and made, as running means."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    def add(self, name: str, seconds: float, size: int, count: int = 1) -> None:
+        """Take in ``count`` tasks of a function: their seconds and bytes together."""
+        if not count:
+            return
+        entry = self._seconds.setdefault(name, [0.0, 0.0, 0.0])
+        if entry[2] > 1000:  # forget slowly, so that a changed pace is noticed
+            entry[:] = [value / 2 for value in entry]
+        entry[0] += seconds
+        entry[1] += size
+        entry[2] += count
+
+    def seconds(self, name: str) -> float | None:
+        """Return the mean seconds of a function's tasks, ``None`` while untimed."""
+        entry = self._seconds.get(name)
+        return entry[0] / entry[2] if entry else None
+
+    def size(self, name: str) -> float:
+        """Return the mean bytes of a function's results."""
+        entry = self._seconds.get(name)
+        return entry[1] / entry[2] if entry else 0.0
+
+
+class Scheduler:
+    """The states of all nodes, and the order in which to run them.
+
+    Parameters
+    ----------
+    graph : Graph
+        All tasks.
+    done : bytearray
+        1 for each node that has a result.
+    selected : bytearray, optional
+        1 for each node that may be run; others are only waited for.
+    start : int
+        First bucket to look into, 0-255.
+    """
+
+    def __init__(
+        self, graph: Graph, done: bytearray, selected: bytearray | None = None, start: int = 0
+    ) -> None:
+        self.graph = graph
+        self.keys = graph.keys()
+        self.selected = selected
+        self.timings = Timings()
+        self.fresh: list[int] = []
+        self.buckets: list[list[int]] = [[] for _ in range(256)]
+        self.turn = start
+        self.state = bytearray(len(graph))
+        self.missing = array("i", bytes(4 * len(graph)))
+        self._down: tuple[array[int], array[int]] | None = None
+        self.left = 0  #: nodes that are not done, failed, blocked or unselected
+        self.reset(done)
+
+    # -- taking in what is known -------------------------------------------------
+    def reset(self, done: bytearray) -> None:
+        """Start over from what has a result now; what this worker holds stays MINE."""
+        mine = {node for node, state in enumerate(self.state) if state == MINE}
+        self.fresh.clear()
+        for bucket in self.buckets:
+            bucket.clear()
+        self.state = bytearray(done).translate(_DONE_OR_WAITING)
+        self.left = len(done) - done.count(1)
+        if self.selected is not None:
+            undone = compress(self.selected, (not there for there in done))
+            self.left = sum(undone)
+        todo = [node for node, there in enumerate(done) if not there]
+        ready = self._count_missing(todo) if self.graph.edge_count else todo
+        if mine:
+            for node in mine:
+                if self.state[node] != DONE:
+                    self.state[node] = MINE
+            ready = [node for node in ready if node not in mine]
+        self._make_ready(reversed(ready))
+
+    def _count_missing(self, todo: Sequence[int]) -> list[int]:
+        """Count the inputs that each node still misses; return those that miss none."""
+        ends, edges = self.graph.edges()
+        state, missing = self.state, self.missing
+        ready = []
+        for node in todo:
+            start, end = (ends[node - 1] if node else 0), ends[node]
+            count = 0
+            for place in range(start, end):
+                count += state[edges[place]] != DONE
+            missing[node] = count
+            if not count:
+                ready.append(node)
+        return ready
+
+    def _make_ready(self, nodes: Iterable[int]) -> None:
+        state, keys, buckets, selected = self.state, self.keys, self.buckets, self.selected
+        for node in nodes:
+            if selected is None or selected[node]:
+                state[node] = READY
+                buckets[keys[node][0]].append(node)
+
+    def _dependents(self, node: int) -> array[int]:
+        if self._down is None:
+            self._down = self.graph.dependents()
+        ends, targets = self._down
+        return targets[ends[node - 1] if node else 0 : ends[node]]
+
+    def done(self, nodes: Iterable[int], *, mine: bool = False) -> None:
+        """Take in results; ``mine``: made by this worker, so dependents come first here."""
+        state, missing = self.state, self.missing
+        edges = self.graph.edge_count
+        for node in nodes:
+            before = state[node]
+            if before == DONE:
+                continue
+            state[node] = DONE
+            if self.selected is None or self.selected[node]:
+                self.left -= before not in _OVER
+            if not edges:
+                continue
+            for target in self._dependents(node):
+                missing[target] -= 1
+                if missing[target] == 0 and state[target] in (WAITING, BLOCKED):
+                    if state[target] == BLOCKED:
+                        self.left += 1
+                    self._now_ready(target, mine)
+
+    def _now_ready(self, node: int, mine: bool) -> None:
+        self.state[node] = WAITING
+        if self.selected is not None and not self.selected[node]:
+            return
+        self.state[node] = READY
+        if mine:
+            self.fresh.append(node)
+        else:
+            self.buckets[self.keys[node][0]].append(node)
+
+    def users(self, node: int) -> int:
+        """Return how many dependents of a node have not run yet."""
+        state = self.state
+        return sum(state[target] != DONE for target in self._dependents(node))
+
+    def failed(self, node: int) -> None:
+        """A node has failed for good: block all that depend on it."""
+        if self.state[node] in (FAILED, DONE):
+            return
+        self.left -= self._counts(node)
+        self.state[node] = FAILED
+        stack = [node]
+        while stack:
+            for target in self._dependents(stack.pop()):
+                if self.state[target] not in (DONE, FAILED, BLOCKED):
+                    self.left -= self._counts(target)
+                    self.state[target] = BLOCKED
+                    stack.append(target)
+
+    def _counts(self, node: int) -> bool:
+        return self.state[node] not in _OVER and (self.selected is None or bool(self.selected[node]))
+
+    def put(self, nodes: Iterable[int], state: int) -> None:
+        """Set nodes aside (BUSY, LATER), or take them back (READY)."""
+        for node in nodes:
+            if self.state[node] == DONE:
+                continue
+            self.state[node] = state
+            if state == READY:
+                self.buckets[self.keys[node][0]].append(node)
+
+    def nodes_in(self, state: int) -> list[int]:
+        """Return all nodes in a state."""
+        return [node for node, current in enumerate(self.state) if current == state]
+
+    def count(self, state: int) -> int:
+        """Return how many nodes are in a state."""
+        return self.state.count(state)
+
+    # -- giving out ----------------------------------------------------------------
+    def held_ready(self, held: bytearray) -> list[int]:
+        """Take all ready nodes in buckets that are held already (1 in ``held``)."""
+        found: list[int] = []
+        slow = self._slow()
+        if self.fresh:
+            keys = self.keys
+            short, keep = self._split(self.fresh, slow)
+            keep += [node for node in short if not held[keys[node][0]]]
+            found += [node for node in reversed(short) if held[keys[node][0]]]
+            self.fresh = keep
+        for bucket, nodes in enumerate(self.buckets):
+            if nodes and held[bucket]:
+                short, self.buckets[bucket] = self._split(nodes, slow)
+                found += reversed(short)
+        return self._mine(found)
+
+    def next_batch(self, workers: int, max_bytes: float) -> tuple[list[int], bool]:
+        """Take the next nodes to lease: (nodes, whether to lease by the bucket)."""
+        first = self._first()
+        if first is None:
+            return [], False
+        limit = self.batch_size(first, workers, max_bytes)
+        nodes = self._mine([first])
+        if limit >= COARSE_FROM:
+            nodes += self._whole_buckets(self.keys[first][0], limit)
+            return nodes, True
+        while len(nodes) < limit:
+            node = self._first(like=first)
+            if node is None:
+                break
+            nodes += self._mine([node])
+        return nodes, False
+
+    def batch_size(self, node: int, workers: int, max_bytes: float) -> int:
+        """Return how many nodes like this one to lease together."""
+        shape = self.graph.tasks[node].shape
+        seconds = self.timings.seconds(shape.name)
+        if seconds is None or shape.options.alone or not shape.options.batch:
+            return 1
+        share = self.left / (2 * max(1, workers)) if workers > 1 else self.left
+        by_size = max_bytes / max(1.0, self.timings.size(shape.name))
+        return max(1, int(min(QUANTUM / max(seconds, 1e-7), share, by_size)))
+
+    def _slow(self) -> frozenset[str]:
+        """Return the names of functions that must not be leased by the bucket."""
+        limit = QUANTUM / COARSE_FROM
+        slow = set()
+        for shape in self.graph.shapes:
+            options, seconds = shape.options, self.timings.seconds(shape.name)
+            if options.resources or options.alone or not options.batch:
+                slow.add(shape.name)
+            elif seconds is None or seconds > limit:
+                slow.add(shape.name)
+        return frozenset(slow)
+
+    def _split(self, nodes: Iterable[int], slow: frozenset[str]) -> tuple[list[int], list[int]]:
+        """Split nodes into those of short functions and the rest."""
+        if not slow:
+            return list(nodes), []
+        tasks = self.graph.tasks
+        short: list[int] = []
+        rest: list[int] = []
+        for node in nodes:
+            (rest if tasks[node].shape.name in slow else short).append(node)
+        return short, rest
+
+    def _first(self, like: int | None = None) -> int | None:
+        """Pop the next ready node: fresh ones, then the buckets from this worker's turn on.
+
+        With ``like``, only a node of the same function: others have their own pace.
+        """
+        shape = self.graph.tasks[like].shape.name if like is not None else None
+        for source in self._sources():
+            while source:
+                node = source[-1]
+                if self.state[node] != READY:
+                    source.pop()
+                    continue
+                if shape is not None and self.graph.tasks[node].shape.name != shape:
+                    return None
+                source.pop()
+                return node
+        return None
+
+    def _sources(self) -> Iterable[list[int]]:
+        yield self.fresh
+        for _ in range(256):
+            yield self.buckets[self.turn]
+            self.turn = (self.turn + 1) % 256
+
+    def _whole_buckets(self, first: int, limit: int) -> list[int]:
+        """Take bucket after bucket, from ``first`` on, until there are ``limit`` nodes."""
+        nodes: list[int] = []
+        slow = self._slow()
+        for step in range(256):
+            bucket = (first + step) % 256
+            if self.buckets[bucket]:
+                short, self.buckets[bucket] = self._split(self.buckets[bucket], slow)
+                nodes += self._mine(reversed(short))
+            if len(nodes) >= limit:
+                break
+        self.turn = (first + step + 1) % 256
+        return nodes
+
+    def _mine(self, nodes: Iterable[int]) -> list[int]:
+        state = self.state
+        taken = []
+        for node in nodes:
+            if state[node] == READY:
+                state[node] = MINE
+                taken.append(node)
+        return taken
+
+    def summary(self) -> str:
+        """Say what is left and why, for a message."""
+        words = ("waiting", "ready", "leased here", "done", "failed", "blocked", "leased elsewhere", "set aside")
+        counts = ((self.count(state), word) for state, word in enumerate(words))
+        return ", ".join(f"{count} {word}" for count, word in counts if count)
+
+
+_OVER = (DONE, FAILED, BLOCKED)
+_DONE_OR_WAITING = bytes([WAITING]) + bytes([DONE]) * 255

@@ -1,0 +1,291 @@
+"""The process that has loaded the jugfile, runs no task, and forks those that do.
+
+It opens the store, reads the jugfile once, forks the workers, and then only serves:
+reports ended children to the supervisor, forks isolated tasks and replacements. Since
+nothing has run here, a fork is safe whatever libraries the tasks use, and all workers
+share one loaded graph. At a barrier that is not met it serves in the middle of reading,
+until what the barrier needs is there, and then reads on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import random
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from taskgraph import isolation, processes
+from taskgraph.board import ENDED, GO, Board
+from taskgraph.errors import TaskGraphError
+from taskgraph.orders import Orders
+from taskgraph.session import Session
+from taskgraph.store import Store
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to load and run."""
+
+    jugfile: Path
+    store: Store
+    board: Board
+    orders: Orders
+    argv: tuple[str, ...] = ()
+    select: Callable[[Session], bytearray | None] = lambda session: None
+    threads: int = 1  #: threads of array libraries in each worker
+    prepare: Callable[[], None] = lambda: None  #: called before the jugfile is read
+    after_load: Callable[[Session], None] = lambda session: None
+    jugfile_name: str = ""  #: how records name the jugfile
+
+
+@dataclass
+class Child:
+    """A forked process: a worker, or a task of the worker at ``slot``."""
+
+    slot: int
+    size: int  #: nodes that the graph had when it was forked
+    is_worker: bool = True
+
+
+@dataclass
+class Template:
+    """The template of one run. ``channel`` is the line to the supervisor."""
+
+    job: Job
+    channel: socket.socket
+    clock: Callable[[], float] = time.monotonic
+    children: dict[int, Child] = field(default_factory=dict)
+    lines: dict[int, socket.socket] = field(default_factory=dict)
+    variables: list[str] = field(default_factory=list)
+    ended: set[int] = field(default_factory=set)  #: slots that get no new worker
+    owed: set[int] = field(default_factory=set)  #: slots the supervisor decides about
+    inbox: bytes = b""
+
+    def run(self) -> int:
+        """Load, fork, serve until every worker has ended; return the exit code."""
+        self.wake_read, self.wake_write = os.pipe()
+        os.set_blocking(self.wake_write, False)
+        os.set_blocking(self.wake_read, False)
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        processes.on_signals((signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2), lambda number: None)
+        self.session = Session(self.job.store, wait_for=self.wait_for)
+        self.session.jugfile = self.job.jugfile
+        try:
+            self.load()
+            self.serve(lambda: False)
+        except TaskGraphError as error:
+            notes = "".join("\n  " + note for note in getattr(error, "__notes__", ()))
+            cause = error.__cause__
+            self.tell("error", text=f"{error}{notes}", code=error.exit_code, trace=_trace(cause))
+            self.kill_children()
+            return error.exit_code
+        self.tell("end", stopped=self.session.stopped, total=len(self.session.graph))
+        return 0
+
+    def load(self) -> None:
+        """Read the jugfile with quiet libraries and no garbage collection."""
+        from taskgraph.jugfile import read_jugfile
+
+        self.variables = processes.quiet_threads()
+        self.job.prepare()
+        gc.disable()
+        try:
+            read_jugfile(self.job.jugfile, self.session, self.job.argv)
+        finally:
+            gc.enable()
+        if not self.children:
+            self.session.look()
+        self.job.after_load(self.session)
+        self.tell("loaded", total=len(self.session.graph), stopped=self.session.stopped)
+
+    def wait_for(self, nodes: Sequence[int]) -> bool:
+        """Serve at a barrier until these nodes are done, or nobody can do them."""
+        gc.enable()
+        self.tell("barrier", total=len(self.session.graph))
+        self.ended.clear()
+        self.serve(lambda: self.done(nodes))
+        gc.disable()
+        self.ended.clear()
+        return self.done(nodes)
+
+    def done(self, nodes: Sequence[int]) -> bool:
+        """Tell whether all these nodes have results by now."""
+        self.session.look()
+        return 0 not in self.session.present(nodes)
+
+    # -- serving ------------------------------------------------------------------------
+    def serve(self, satisfied: Callable[[], bool]) -> None:
+        """Keep workers at every slot until all have ended, or ``satisfied()``."""
+        self.selected = self.job.select(self.session)
+        gc.freeze()
+        for slot in range(self.job.board.slots):
+            self.fill(slot)
+        looked = self.clock()
+        while self.owed or any(child.is_worker for child in self.children.values()):
+            readable = self.poll(0.25)
+            for slot in readable:
+                self.answer(slot)
+            self.reap()
+            if self.clock() - looked > 0.2:
+                looked = self.clock()
+                if satisfied():
+                    break
+
+    def poll(self, seconds: float) -> list[int]:
+        """Wait for requests; read the supervisor's commands; return slots that ask."""
+        watched: dict[Any, int] = {sock: slot for slot, sock in self.lines.items()}
+        ready, _, _ = select.select([*watched, self.channel, self.wake_read], [], [], seconds)
+        if self.channel in ready:
+            self.obey()
+        if self.wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self.wake_read, 4096)
+        return [watched[sock] for sock in ready if sock in watched]
+
+    def obey(self) -> None:
+        """Read the supervisor's commands; end when it is gone."""
+        data = self.channel.recv(4096)
+        if not data:
+            self.kill_children()
+            os._exit(3)
+        *lines, self.inbox = (self.inbox + data).split(b"\n")
+        for line in lines:
+            command = json.loads(line)
+            self.owed.discard(command["slot"])
+            if command["fill"]:
+                self.fill(command["slot"])
+
+    def fill(self, slot: int) -> None:
+        """Fork a worker for a slot that has none, unless it is time to stop."""
+        busy = any(child.slot == slot and child.is_worker for child in self.children.values())
+        if busy or slot in self.ended or self.job.board.stop != GO:
+            return
+        ours, theirs = socket.socketpair()
+        self.job.board.clear(slot)
+        pid = self.fork(lambda: self.be_worker(slot, theirs))
+        theirs.close()
+        self.close_line(slot)
+        self.lines[slot] = ours
+        self.children[pid] = Child(slot, len(self.session.graph))
+
+    def answer(self, slot: int) -> None:
+        """Fork the isolated task that the worker at a slot asks for."""
+        request = isolation.receive_request(self.lines[slot])
+        if request is None:
+            self.close_line(slot)
+            return
+        node, epoch, fds = request
+        pid = self.fork(lambda: self.be_task(node, fds))
+        for fd in fds:
+            os.close(fd)
+        self.children[pid] = Child(slot, 0, is_worker=False)
+
+    def close_line(self, slot: int) -> None:
+        """Close the line to a worker that has ended."""
+        sock = self.lines.pop(slot, None)
+        if sock is not None:
+            sock.close()
+
+    def reap(self) -> None:
+        """Take note of ended children."""
+        while self.children:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            child = self.children.pop(pid, None)
+            if child is None:
+                continue
+            if child.is_worker:
+                self.worker_ended(pid, status, child)
+            elif child.slot in self.lines:
+                with contextlib.suppress(OSError):
+                    self.lines[child.slot].sendall(isolation.REQUEST.pack(pid, status))
+
+    def worker_ended(self, pid: int, status: int, child: Child) -> None:
+        """Tell the supervisor; a worker that saw the whole graph gets no successor."""
+        self.kill_children(of_slot=child.slot)
+        died = os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) not in (0, 1, 3, 4)
+        if died:
+            self.owed.add(child.slot)
+        else:
+            self.job.board.set_state(child.slot, ENDED)
+            code = os.waitstatus_to_exitcode(status)
+            if child.size == len(self.session.graph) or code in (3, 4):
+                self.ended.add(child.slot)
+            else:
+                self.fill(child.slot)
+        self.tell("worker", slot=child.slot, pid=pid, status=status, died=died)
+
+    def kill_children(self, of_slot: int | None = None) -> None:
+        """Kill isolated tasks of a slot, or all children."""
+        for pid, child in self.children.items():
+            if of_slot is None or (child.slot == of_slot and not child.is_worker):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def tell(self, what: str, **facts: Any) -> None:
+        """Send a message to the supervisor."""
+        with contextlib.suppress(OSError):
+            self.channel.sendall(json.dumps({"what": what, **facts}).encode() + b"\n")
+
+    # -- in the children ------------------------------------------------------------------
+    def fork(self, be: Callable[[], int]) -> int:
+        """Fork a child that ends with the exit code of ``be()``; return its pid."""
+        processes.flush_streams()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 70
+        try:
+            signal.set_wakeup_fd(-1)
+            processes.die_with_parent(parent)
+            self.channel.close()
+            code = be()
+            processes.flush_streams()
+        except BaseException:  # noqa: BLE001  # the last chance to say what went wrong
+            processes.show_crash()
+        finally:
+            os._exit(code)
+        raise AssertionError("unreachable")
+
+    def be_worker(self, slot: int, line: socket.socket) -> int:
+        """Be the worker at a slot."""
+        from taskgraph.employment import employ
+
+        for other in self.lines.values():
+            other.close()
+        processes.raise_threads(self.variables, self.job.threads)
+        random.seed()
+        return employ(self.job, self.session, self.selected, slot, line)
+
+    def be_task(self, node: int, fds: Sequence[int]) -> int:
+        """Be an isolated task."""
+        from taskgraph.employment import run_isolated
+
+        for other in self.lines.values():
+            other.close()
+        processes.raise_threads(self.variables, self.job.threads)
+        random.seed()
+        run_isolated(self.job, self.session, node, fds)
+        return 0
+
+
+def _trace(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    import traceback
+
+    return "".join(traceback.format_exception(error))

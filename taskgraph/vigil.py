@@ -1,0 +1,153 @@
+"""What happens elsewhere, as a worker sees it: results, failures, other workers.
+
+News of the store flow into the scheduler; while there is nothing to run, the worker
+rests here, and is told when nothing will ever come.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+
+from taskgraph.attempts import Attempts, Verdict
+from taskgraph.outbox import Outbox
+from taskgraph.scheduler import BUSY, DONE, FAILED, LATER, MINE, READY, Scheduler
+from taskgraph.session import Session
+from taskgraph.store import Key, News, WorkerInfo
+
+#: Longest pause between two looks of a waiting worker, in seconds.
+LONGEST_PAUSE = 0.5
+#: Seconds for which the number of live workers is believed.
+_CENSUS = 2.0
+
+
+class Vigil:
+    """A worker's view of the others."""
+
+    def __init__(
+        self,
+        session: Session,
+        scheduler: Scheduler,
+        attempts: Attempts,
+        name: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self.session, self.store, self.scheduler = session, session.store, scheduler
+        self.attempts, self.name, self.clock = attempts, name, clock
+        self._retries: list[tuple[float, int]] = []
+        self._infos: Sequence[WorkerInfo] = ()
+        self._counted, self._census = 1, -1e9
+        self._idle_since: float | None = None
+        self._pause = 0.0
+
+    # -- taking in news -----------------------------------------------------------------
+    def catch_up(self) -> bool:
+        """Look for news and take them in; False when a tombstone asks to start over."""
+        news = self.store.refresh()
+        if news.tombstones:
+            return False
+        self.take(news)
+        self._infos = self.store.workers()
+        self._free_busy()
+        self.retry_due(self.clock())
+        return True
+
+    def take(self, news: News) -> None:
+        """Take in results and failures that came to the store."""
+        index, state = self.session.graph.index, self.scheduler.state
+        nodes = [index[key] for key in news.results if key in index]
+        nodes = [node for node in nodes if state[node] != DONE]
+        if nodes:
+            present = self.session.present(nodes)
+            self.scheduler.done(n for n, there in zip(nodes, present, strict=True) if there)
+        self.take_failures(news.failures)
+
+    def take_failures(self, keys: Iterable[Key]) -> None:
+        """Take in failures that came to the store."""
+        index = self.session.graph.index
+        nodes = [index[key] for key in keys if key in index]
+        nodes = [node for node in nodes if self.scheduler.state[node] not in (DONE, FAILED)]
+        for node in self.attempts.load(nodes):
+            self.judge(node)
+
+    def start_over(self) -> None:
+        """Judge every node from what the store holds now."""
+        self.session.look()
+        self._retries.clear()
+        self.attempts.clear()
+        self.scheduler.reset(self.session.present())
+        self.take_failures(self.store.failed_keys())
+
+    # -- failures -------------------------------------------------------------------------
+    def judge(self, node: int) -> None:
+        """Decide from its failure records what becomes of a node."""
+        hosts = {info.identity.host for info in self.store.workers() if info.alive}
+        verdict, delay = self.attempts.verdict(node, hosts)
+        runnable = self.scheduler.state[node] in (READY, MINE, BUSY)
+        if verdict is Verdict.FINAL:
+            self.scheduler.failed(node)
+        elif verdict is Verdict.AGAIN and runnable:
+            self.set_aside(node, delay)
+        elif verdict is Verdict.ELSEWHERE and runnable:
+            self.scheduler.put([node], LATER)
+
+    def set_aside(self, node: int, seconds: float) -> None:
+        """Make a node ready again after so many seconds."""
+        self.scheduler.put([node], LATER)
+        heapq.heappush(self._retries, (self.clock() + seconds, node))
+
+    def retry_due(self, now: float) -> None:
+        """Make ready what has waited long enough."""
+        while self._retries and self._retries[0][0] <= now:
+            _, node = heapq.heappop(self._retries)
+            if self.scheduler.state[node] == LATER:
+                self.scheduler.put([node], READY)
+
+    def blame_dead(self, outbox: Outbox, epoch: int, offset: float) -> None:
+        """Record the deaths of workers whose supervisor died too and could not."""
+        self.attempts.blame_dead(self._infos, outbox, epoch, self.clock(), offset)
+
+    # -- other workers ------------------------------------------------------------------------
+    def live_workers(self, now: float) -> int:
+        """Return how many workers share the work, counted now and then."""
+        if now - self._census > _CENSUS:
+            self._census = now
+            self._counted = sum(info.alive for info in self.store.workers())
+        return self._counted
+
+    def _others(self) -> list[WorkerInfo]:
+        return [info for info in self._infos if info.alive and info.worker != self.name]
+
+    def _free_busy(self) -> None:
+        """Make ready again what no live worker holds any more."""
+        busy = self.scheduler.nodes_in(BUSY)
+        if busy:
+            keys = {key for info in self._others() for key in info.keys}
+            buckets = {bucket for info in self._others() for bucket in info.buckets}
+            mine = self.scheduler.keys
+            self.scheduler.put(
+                [n for n in busy if mine[n] not in keys and mine[n][0] not in buckets], READY
+            )
+
+    # -- resting --------------------------------------------------------------------------------
+    def busy(self) -> None:
+        """There is something to run: the next rest begins with a short pause."""
+        self._idle_since, self._pause = None, 0.0
+
+    def rest(self, idle_exit: float | None) -> str:
+        """Sleep until there may be news; return a reason to leave, or an empty string."""
+        now = self.clock()
+        if self._idle_since is None:
+            self._idle_since = now
+        idle = now - self._idle_since
+        working = any(info.keys or info.buckets for info in self._others())
+        coming = bool(self._retries) or self.scheduler.count(BUSY) > 0
+        if not working and not coming and idle > 2 * LONGEST_PAUSE:
+            return "what is left can't be run here: " + self.scheduler.summary()
+        if idle_exit is not None and idle >= idle_exit:
+            return f"nothing to run for {idle:.0f} s (--idle-exit)"
+        self._pause = min(LONGEST_PAUSE, self._pause * 2 or 0.02)
+        if self._retries:
+            self._pause = max(0.0, min(self._pause, self._retries[0][0] - now))
+        self.store.wait(self._pause)
+        return ""
