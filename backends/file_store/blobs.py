@@ -24,8 +24,9 @@ from backends.file_store.seals import is_sealed
 from taskgraph.errors import ResultCorrupt
 from taskgraph.store import Payload, Record
 
-#: From this many bytes on a payload gets a file: below, creating and mapping a file costs
-#: more than copying the bytes twice (measured on ext4: equal at about 50 KiB).
+#: From this many bytes on a payload gets a file. Appending to the segment stays faster even at
+#: 256 KiB (ext4: 0.6 against 1.6 ms), but costs a copy at every load, memory that can't be
+#: paged out, and a second writing at every pack; a file is mapped and never moved.
 LARGE = 1 << 16
 #: Files written before the first of them is synced: one journal commit then serves many.
 GROUP = 128

@@ -146,7 +146,7 @@ def _payload_columns(
     raw: Sequence[Payload], refs: Mapping[int, Reference]
 ) -> tuple[list[bytes], list[int], list[int]]:
     payloads: list[bytes] = [
-        p if type(p) is bytes else b"" if i in refs else join(p) for i, p in enumerate(raw)
+        b"" if i in refs else p if type(p) is bytes else join(p) for i, p in enumerate(raw)
     ]
     crcs = list(map(crc32, payloads))
     flags = [0] * len(payloads)

@@ -119,23 +119,21 @@ class Locks:
             except (OSError, StoreError):
                 own.sure = False  # a link whose reply was lost may be there
                 self._step_back(
-                    own, [name for name in wanted if name in own.held and name not in before]
+                    worker,
+                    own,
+                    [name for name in wanted if name in own.held and name not in before],
                 )
                 raise
         return [name in own.held and name not in self._blockers for name in names]
 
     def drop(self, worker: str, names: Sequence[str]) -> None:
-        """Unlink the names that the worker linked for these locks, and no other.
-
-        No look before it: nobody else may have removed them, or made them anew.
-        """
+        """Unlink the names that the worker linked for these locks, and no other."""
         with self._owners.told():
             held = self._owners.held(worker)
-            for name in names:
-                linked = held.get(name)
-                if linked is not None:
-                    self._fs.discard(self._layout.lock(linked))
-                    del held[name]
+            mine = [name for name in names if name in held]
+            self._owners.unlink(worker, [held[name] for name in mine])
+            for name in mine:
+                held.pop(name, None)
 
     def tidy(self) -> int:
         """Remove what workers left that are dead for two lease times; return how many names.
@@ -149,8 +147,9 @@ class Locks:
             now = self._owners.server_time()
             good: dict[str, bool] = {}
             gone = 0
-            # Owner files last: a lock without an owner would tell nobody's age.
-            for name in sorted(names, key=lambda name: name[:2] == "o."):
+            # Owner files first: an owner that comes back just now must see that it was
+            # tidied away before it unlinks a name that may be another's (Owners.unlink).
+            for name in sorted(names, key=lambda name: name[:2] != "o."):
                 if now is not None and self._dead(name, now, good):
                     gone += self._fs.discard(self._layout.lock(name))
         return gone
@@ -183,7 +182,7 @@ class Locks:
         look = Look(self._fs, self._layout, self._owners, worker)  # the stale may have come back
         seen: dict[str, Seen] = {}
         beaten = [name for name in linked if self._beaten(name, rivals[name], look, seen)]
-        self._step_back(own, [name for name in beaten if name not in before])
+        self._step_back(worker, own, [name for name in beaten if name not in before])
         self._fs.point("looked")
         return bool(beaten)
 
@@ -222,9 +221,9 @@ class Locks:
         self._blockers.pop(name, None)
         return False
 
-    def _step_back(self, own: Own, names: Iterable[str]) -> None:
-        for name in names:
-            self._fs.discard(self._layout.lock(own.held.pop(name)))
+    def _step_back(self, worker: str, own: Own, names: Sequence[str]) -> None:
+        if names:
+            self._owners.unlink(worker, [own.held.pop(name) for name in names])
 
     def _link(self, worker: str, file: str) -> bool:
         path = self._layout.lock(file)

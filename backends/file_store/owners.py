@@ -147,10 +147,21 @@ class Owners:
                     for name in self.names()
                     if self.holder(name) == worker and name != f"o.{worker}"
                 ]
-            for name in files:
-                self.fs.discard(self.layout.lock(name))
+            self.unlink(worker, files)
             self.fs.discard(self.layout.owner(worker))
         self._pulses.forget(worker)
+
+    def unlink(self, worker: str, files: Iterable[str]) -> None:
+        """Remove names that a worker linked.
+
+        While its record is there, nobody else may have removed them or made them anew, and
+        no name is looked at. Once it is gone the worker was taken for dead and tidied away:
+        a name may be another's by now.
+        """
+        trusted = self.recorded(worker)
+        for name in files:
+            if trusted or self.holder(name) == worker:
+                self.fs.discard(self.layout.lock(name))
 
     def own(self, worker: str) -> Own:
         """Return what this process keeps about a worker, also one that entered elsewhere.

@@ -54,7 +54,7 @@ class Segment:
     offset, marked : int
         End of the last whole block, and of the last mark.
     damage : list of (int, int)
-        Byte ranges that were skipped.
+        Byte ranges that were skipped though a later mark vouched for them.
     sources : list of str
         Segments that this one holds durable copies of.
     gone : bool
@@ -76,6 +76,7 @@ class Segment:
         self._window = (0, b"")
         self._pending: list[Found] = []
         self._before_gap = -1
+        self._suspect: list[tuple[int, int]] = []
         self._adopted = -1
 
     # -- bytes -----------------------------------------------------------------
@@ -175,6 +176,8 @@ class Segment:
             found, self._pending = self._pending, []
             self.marked = block.end
             self._before_gap = -1
+            self.damage += self._suspect  # durable once; without a mark it is a torn tail
+            self._suspect = []
             return found
         if block.kind == SOURCES:
             self.sources += read_sources(block)
@@ -188,7 +191,7 @@ class Segment:
         while at >= 0:
             # A block names its own offset, so stale or copied bytes can't pass for one.
             if parse(self, self.offset + at, size) is not None:
-                self.damage.append((self.offset, self.offset + at))
+                self._suspect.append((self.offset, self.offset + at))
                 if self._before_gap < 0:
                     self._before_gap = len(self._pending)
                 self.offset += at

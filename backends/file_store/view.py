@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, count
 from typing import TypeVar
 
 from backends.file_store.bell import LOOK_AGAIN, Bell, Stamp
@@ -33,6 +33,8 @@ from taskgraph.store import RESULT, Head, Key, News, Payload, Record
 
 #: Segments kept open at once; more are opened anew at each look.
 MOST_OPEN = 200
+#: Listings after which a name that can't be opened counts as a network client's old memory.
+STUBBORN = 5
 #: Rows of one block asked for in a row from which on the block is read ahead.
 MANY = 64
 
@@ -107,10 +109,10 @@ class View:
 
     def _settle(self) -> None:
         previous: set[str] | None = None
-        while True:
+        for tries in count():
             names = self.names()
             whole = self._read(names)
-            if whole and names == previous:
+            if names == previous and (whole or tries > STUBBORN):
                 gone = set(self.segments) - (names - self.superseded)
                 for name in gone:
                     self.segments.pop(name).close()

@@ -194,7 +194,7 @@ def _write_snapshot(session: Session) -> None:
 
 def machine_resources() -> dict[str, float]:
     """Return the machine's memory in bytes and its number of GPUs."""
-    gpus = len([path for path in Path("/dev").glob("nvidia[0-9]*")])
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
     memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     return {"memory": memory, "gpu": float(gpus)}
 

@@ -79,7 +79,10 @@ def test_floors_are_the_greatest_number_over_all_ancestors(shape, data):
     keys = graph.keys()
     floors = graph.floors({keys[node]: number for node, number in roots.items()})
     expected = [
-        max((number for root, number in roots.items() if n in naive_downstream(shape, {root})), default=0)
+        max(
+            (number for root, number in roots.items() if n in naive_downstream(shape, {root})),
+            default=0,
+        )
         for n in range(len(shape))
     ]
     assert (list(floors) if floors is not None else [0] * len(shape)) == expected

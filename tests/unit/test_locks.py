@@ -262,6 +262,21 @@ def test_the_tidier_removes_the_long_dead_only(place: Place) -> None:
         ann.take(K2)
 
 
+@pytest.mark.parametrize("end", ["drop", "leave"])
+def test_who_was_tidied_away_disturbs_nobody_on_its_return(place: Place, end: str) -> None:
+    """Its names are free for others by then; it must not remove them by memory."""
+    ann, bob = place.crew(), place.crew()
+    ann.take(K)
+    place.silence(bob, leases=2.5)
+    assert bob.locks.tidy() == 2
+    assert bob.take(K) == [True]
+    if end == "drop":
+        ann.drop(K)
+    else:
+        ann.owners.leave(ann.worker)
+    assert bob.owners.holder(K) == bob.worker
+
+
 def test_the_tidier_leaves_files_it_does_not_know(place: Place) -> None:
     ann = place.crew()
     strange = Path(place.layout.lock(".nfs0001"))
