@@ -1,0 +1,216 @@
+"""Thresholds, global and local, with smoothing, hole filling, splitting and size limits.
+
+An image with bright objects comes in, labels go out. Lengths are in object diameters,
+and the diameter is estimated from the image unless given, so that one setting holds
+across magnifications.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from bioimage_tasks.checks import (
+    Array,
+    Labels,
+    Mask,
+    check_choice,
+    check_image,
+    check_range,
+    check_varied,
+)
+from bioimage_tasks.segmentation import masks, objects
+from bioimage_tasks.segmentation.masks import Floats
+from bioimage_tasks.segmentation.registry import register
+from bioimage_tasks.segmentation.scale import diameter_or_estimate
+
+
+@register("global-threshold")
+def global_threshold(
+    image: Array,
+    *,
+    rule: str = "otsu",
+    power: float = 0.5,
+    diameter: float | None = None,
+    smoothing: float = 0.02,
+    fill: bool = True,
+    split: float = 0.06,
+    min_size: float = 0.1,
+    min_contrast: float = 0.3,
+    border: str = "keep",
+) -> Labels:
+    """Label what is brighter than one threshold: ``global_threshold(image, rule="li")``.
+
+    Parameters
+    ----------
+    image : array_like
+        Shape (height, width), bright objects on a darker background, any real dtype.
+    rule : str
+        ``otsu`` (Otsu 1979, doi:10.1109/TSMC.1979.4310076), ``ridler-calvard`` (1978,
+        doi:10.1109/TSMC.1978.4310039), ``li`` (Li and Tam 1998,
+        doi:10.1016/S0167-8655(98)00057-9), ``triangle`` (Zack 1977,
+        doi:10.1177/25.7.70454) or ``mean``.
+    power : float
+        Pixels above the background are raised to it before the threshold is sought:
+        1 leaves them, 0.5 is the square root, which finds dimmer objects. In (0, 1].
+    diameter : float, optional
+        Usual diameter of an object in pixels; estimated when not given.
+    smoothing : float
+        Sigma of the Gaussian before the threshold, in diameters; 0 for none.
+    fill : bool
+        Whether enclosed holes belong to the object.
+    split : float
+        Depth of a neck at which touching objects are parted, in diameters; 0 for never.
+    min_size : float
+        Least area of an object, as a share of a disc of one diameter.
+    min_contrast : float
+        Least brightness above background, as a share of the median object's.
+    border : str
+        ``keep`` or ``clear`` objects that touch the image's border.
+
+    Returns
+    -------
+    numpy.ndarray of int32
+        Labels 1..N, 0 background; all 0 when nothing is left.
+
+    Raises
+    ------
+    ValueError
+        The image is not 2D, empty, constant or not finite, or a value is out of range.
+    """
+    name = "global_threshold"
+    check_choice(name, "rule", rule, tuple(masks.GLOBAL_RULES))
+    check_range(name, "power", power, np.nextafter(0.0, 1.0), 1.0)
+    pixels = masks.prepare(check_varied(name, check_image(name, image)))
+    length = diameter_or_estimate(name, diameter, pixels)
+    smoothed = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
+    level = smoothed if power == 1 else _raised(smoothed, power)
+    mask = level > masks.global_level(level, rule)
+    return _finish(name, mask, smoothed, length, fill, split, min_size, min_contrast, border)
+
+
+def _raised(pixels: Floats, power: float) -> Floats:
+    squared_root = masks.root(pixels)
+    return squared_root if power == 0.5 else squared_root ** np.float32(2 * power)
+
+
+@register("local-threshold")
+def local_threshold(
+    image: Array,
+    *,
+    rule: str = "contrast",
+    window: float = 3.0,
+    fraction: float = 0.4,
+    diameter: float | None = None,
+    smoothing: float = 0.02,
+    fill: bool = True,
+    split: float = 0.06,
+    min_size: float = 0.1,
+    min_contrast: float = 0.3,
+    border: str = "keep",
+) -> Labels:
+    """Label what is brighter than its surroundings: ``local_threshold(image)``.
+
+    Parameters
+    ----------
+    image : array_like
+        Shape (height, width), bright objects on a darker background, any real dtype.
+    rule : str
+        ``contrast``: each object of a first global mask is cut at ``fraction`` of the way
+        from its local background to its own mean, so that bright and dim objects, and
+        uneven light, get thresholds of their own. ``mean`` and ``gaussian``: the square
+        root of a pixel lies above the mean of its window, weighted evenly or by a
+        Gaussian. ``sauvola``: Sauvola and Pietikainen 2000,
+        doi:10.1016/S0031-3203(99)00055-2, with k = 0.2 and the sign for bright objects.
+    window : float
+        Side of the window, in diameters.
+    fraction : float
+        Of the contrast, in (0, 1). For the other rules, the least share of the global
+        Otsu level that a pixel must have, so that an empty region stays empty.
+    diameter, smoothing, fill, split, min_size, min_contrast, border
+        As for :func:`global_threshold`.
+
+    Returns
+    -------
+    numpy.ndarray of int32
+        Labels 1..N, 0 background; all 0 when nothing is left.
+
+    Raises
+    ------
+    ValueError
+        The image is not 2D, empty, constant or not finite, or a value is out of range.
+    """
+    name = "local_threshold"
+    check_choice(name, "rule", rule, tuple(_LOCAL_RULES))
+    check_range(name, "fraction", fraction, 0.0, 1.0)
+    pixels = masks.prepare(check_varied(name, check_image(name, image)))
+    length = diameter_or_estimate(name, diameter, pixels)
+    smoothed = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
+    side = masks.odd(check_range(name, "window", window, 0.1, 100) * length)
+    mask = _LOCAL_RULES[rule](smoothed, length, side, fraction)
+    return _finish(name, mask, smoothed, length, fill, split, min_size, min_contrast, border)
+
+
+def _contrast(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
+    return objects.contrast_mask(pixels, diameter, window, fraction)
+
+
+def _above_mean(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
+    level = masks.root(pixels)
+    return (level > masks.box_mean(level, window)) & _not_dark(level, fraction)
+
+
+def _above_gaussian(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
+    level = masks.root(pixels)
+    # A Gaussian of a quarter of the window has about the same reach.
+    return (level > masks.smooth(level, window / 4)) & _not_dark(level, fraction)
+
+
+def _sauvola(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
+    level = masks.root(pixels)
+    mean = masks.box_mean(level, window)
+    spread = np.sqrt(np.maximum(masks.box_mean(level * level, window) - mean * mean, 0))
+    # Sauvola writes for dark ink on paper; for bright objects the step goes upwards.
+    raised = mean * (1 + np.float32(0.2) * (spread / max(float(spread.max()), 1e-9)))
+    return (level > raised) & _not_dark(level, fraction)
+
+
+def _not_dark(level: Floats, fraction: float) -> Mask:
+    dark: Mask = level > np.float32(fraction * masks.otsu(level))
+    return dark
+
+
+_LOCAL_RULES: dict[str, Callable[[Floats, float, int, float], Mask]] = {
+    "contrast": _contrast,
+    "mean": _above_mean,
+    "gaussian": _above_gaussian,
+    "sauvola": _sauvola,
+}
+
+
+def _finish(
+    name: str,
+    mask: Mask,
+    pixels: Floats,
+    diameter: float,
+    fill: bool,
+    split: float,
+    min_size: float,
+    min_contrast: float,
+    border: str,
+) -> Labels:
+    check_range(name, "split", split, 0, 5)
+    check_range(name, "min_size", min_size, 0, 100)
+    check_range(name, "min_contrast", min_contrast, 0, 10)
+    check_choice(name, "border", border, objects.BORDERS)
+    solid = masks.fill_holes(mask) if fill else mask
+    if split:
+        labels = objects.split_touching(solid, split * diameter, split * diameter)
+    else:
+        labels = objects.connected(solid)
+    disc = math.pi / 4 * diameter**2
+    return objects.clean(
+        labels, pixels, min_area=min_size * disc, min_contrast=min_contrast, border=border
+    )
