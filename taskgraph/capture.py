@@ -39,7 +39,7 @@ class Capture:
         self.changed = False
 
     def begin(self, name: str) -> None:
-        """A task of this name starts; cheap, called for every task."""
+        """Take note that a task of this name starts; cheap, called for every task."""
         self._name = name
         if self._tail:
             self._tail = []
@@ -98,4 +98,4 @@ class Capture:
 
     def install(self) -> None:
         """Take the place of standard output and error."""
-        sys.stdout = sys.stderr = self  # type: ignore[assignment]
+        sys.stdout = sys.stderr = self

@@ -21,7 +21,7 @@ from taskgraph.isolation import Ran
 from taskgraph.origins import Origins
 from taskgraph.provenance import identity
 from taskgraph.scheduler import Scheduler
-from taskgraph.session import Session
+from taskgraph.session import CURRENT, Session
 from taskgraph.task import RECORDER, Task, verify_arguments
 from taskgraph.workbench import Workbench
 from taskgraph.worker import Worker
@@ -50,6 +50,7 @@ def employ(
 ) -> int:
     """Be a worker; return its exit code."""
     store = session.store
+    CURRENT.set(session)
     RECORDER.set(Refusal())
     echo = sys.stderr
     me = identity()
@@ -62,10 +63,8 @@ def employ(
         echo.flush()
 
     store.refresh()
-    scheduler = Scheduler(
-        session.graph, session.present(), selected, start=secrets.randbelow(256)
-    )
-    origins = Origins(store, name, me, job.jugfile, job.jugfile_name)
+    scheduler = Scheduler(session.graph, session.present(), selected, start=secrets.randbelow(256))
+    origins = Origins(session.graph, store, name, me, job.jugfile, job.jugfile_name)
     apart = isolation.Line(line, capture.write)
     worker = Worker(
         session, scheduler, name, board=job.board, slot=slot, orders=job.orders,
@@ -93,6 +92,7 @@ def run_isolated(job: Job, session: Session, node: int, fds: Sequence[int]) -> N
     """Be an isolated task: load its inputs, run it, write the result to the worker."""
     store = session.store
     task = session.graph.tasks[node]
+    CURRENT.set(session)
     RECORDER.set(Refusal())
     processes.ignore_interrupts()
 
@@ -113,7 +113,7 @@ def run_isolated(job: Job, session: Session, node: int, fds: Sequence[int]) -> N
     def report(error: BaseException) -> FailureReport:
         sys.stdout.flush()
         scheduler = Scheduler(session.graph, bytearray(len(session.graph)))
-        origins = Origins(store, "", identity(), job.jugfile, job.jugfile_name)
+        origins = Origins(session.graph, store, "", identity(), job.jugfile, job.jugfile_name)
         tail = os.pread(1, 8192, max(0, os.fstat(1).st_size - 8192)).decode("utf-8", "replace")
         return Attempts(session, scheduler, origins).report(task, error, tail)
 

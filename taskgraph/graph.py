@@ -157,7 +157,9 @@ class Graph:
         tasks of a compound task). ``None`` means that all floors are 0.
         """
         floors: array[int] | None = None
-        roots = [(self.index[key], number) for key, number in tombstones.items() if key in self.index]
+        roots = [
+            (self.index[key], number) for key, number in tombstones.items() if key in self.index
+        ]
         roots += list((hidden or {}).items())
         if not roots:
             return None

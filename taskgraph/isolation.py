@@ -195,7 +195,9 @@ def receive_request(sock: socket.socket) -> tuple[int, int, list[int]] | None:
     return node, epoch, list(fds)
 
 
-def serve(fds: Sequence[int], work: Callable[[], Ran], report: Callable[[BaseException], FailureReport]) -> None:
+def serve(
+    fds: Sequence[int], work: Callable[[], Ran], report: Callable[[BaseException], FailureReport]
+) -> None:
     """In the forked child: run ``work`` and write its outcome into the socket."""
     import faulthandler
 
@@ -218,7 +220,7 @@ def serve(fds: Sequence[int], work: Callable[[], Ran], report: Callable[[BaseExc
         }  # fmt: skip
     except InputGone as gone:
         head = {"gone": str(gone)}
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a failure is a record
         from dataclasses import asdict
 
         head = {"report": asdict(report(error))}

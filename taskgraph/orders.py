@@ -29,7 +29,7 @@ class Orders:
 
     def post_mortem(self, error: BaseException) -> None:
         """Open the debugger where a task raised."""
-        import pdb  # noqa: T100  # this is the command's purpose
+        import pdb  # this is the command's purpose
 
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         pdb.post_mortem(error.__traceback__)

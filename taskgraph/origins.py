@@ -12,10 +12,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from taskgraph.fingerprint import parts, project_root
+from taskgraph.compose import Compound, record_extra
 from taskgraph.fingerprint import fingerprint as fingerprint_of
+from taskgraph.fingerprint import parts, project_root
+from taskgraph.graph import Graph
 from taskgraph.provenance import cluster_job, package_versions
-from taskgraph.session import ANCESTORS
 from taskgraph.store import Identity, Origin, Store
 from taskgraph.task import Task
 
@@ -25,6 +26,8 @@ class Origins:
 
     Parameters
     ----------
+    graph : Graph
+        Where compound tasks find their inner tasks.
     store : Store
         Where the parts of fingerprints are kept.
     worker : str
@@ -33,13 +36,20 @@ class Origins:
         Of the worker's process.
     jugfile : Path
         The jugfile.
-    place : Path, optional
-        Folder of the store; the jugfile is named relative to it.
+    named : str
+        How records name the jugfile.
     """
 
     def __init__(
-        self, store: Store, worker: str, identity: Identity, jugfile: Path, named: str
+        self,
+        graph: Graph,
+        store: Store,
+        worker: str,
+        identity: Identity,
+        jugfile: Path,
+        named: str,
     ) -> None:
+        self._graph = graph
         self._store = store
         self._known: dict[str, Origin] = {}
         self._root = project_root(jugfile)
@@ -53,10 +63,8 @@ class Origins:
         origin = self._known.get(task.shape.name)
         if origin is None:
             origin = self._known[task.shape.name] = self._make(task)
-        ancestors = getattr(task, "compound_ancestors", None)
-        if ancestors is not None:
-            listed = " ".join(key.hex() for key in ancestors())
-            return replace(origin, extra=((ANCESTORS, listed),))
+        if type(task.shape.f) is Compound:
+            return replace(origin, extra=record_extra(task, self._graph))
         return origin
 
     def of_dead(self, task: Task, worker: str, host: str) -> Origin:

@@ -81,6 +81,13 @@ def raise_threads(ours: Iterable[str], count: int) -> None:
         threadpoolctl.threadpool_limits(count)
 
 
+def reseed() -> None:
+    """Give a forked child random numbers of its own; numpy seeds itself where it is asked to."""
+    import random
+
+    random.seed()  # noqa: TID251  # from the system's entropy: the opposite of a fixed seed
+
+
 def show_crash() -> None:
     """Write the traceback of a defect of our own to the real standard error."""
     import traceback

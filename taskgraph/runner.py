@@ -24,7 +24,7 @@ from taskgraph.origins import Origins
 from taskgraph.outbox import Outbox
 from taskgraph.scheduler import READY, Scheduler
 from taskgraph.session import Session
-from taskgraph.store import FAILURE, RESULT, Record, payload_size
+from taskgraph.store import FAILURE, RESULT, Origin, Record, payload_size
 from taskgraph.task import FRAGILE, Task, verify_arguments
 from taskgraph.workbench import InputGone, Kept, Workbench
 
@@ -79,6 +79,7 @@ class Runner:
         self.on_failure = on_failure
         self.bench = Workbench(session, orders.memory)
         self.input_gone = False
+        self.reason = ""  #: why a listener wants the worker to stop
         self.executed = self.failed = 0
         self._peak, self._peak_at = 0, -1e9
 
@@ -107,7 +108,9 @@ class Runner:
         self.executed += len(ran)
         self.scheduler.done(ran, mine=True)
 
-    def sprint(self, nodes: Sequence[int], needs: Sequence[Sequence[Task]]) -> list[int]:
+    def sprint(  # noqa: PLR0915  # calls in here are what a short task costs
+        self, nodes: Sequence[int], needs: Sequence[Sequence[Task]]
+    ) -> list[int]:
         """Run short tasks in a row; return the nodes that have a result."""
         if events.LISTENERS or FRAGILE or self.attempts:
             rows = needs or [()] * len(nodes)
@@ -115,7 +118,7 @@ class Runner:
         tasks, clock, encode, running = self.tasks, self.clock, codecs.encode, self.board.running
         slot, epoch, offset, add = self.slot, self.leases.epoch, self.offset, self.outbox.add
         value_of, peak = self.bench.value_of, self.peak()
-        shape, name, origin, inputs = None, "", None, b""
+        shape, name, origin, inputs = None, "", Origin(), b""
         ran: list[int] = []
         size = count = 0
         started = began = clock()
@@ -136,7 +139,7 @@ class Runner:
                     inputs = self.bench.digests(needs[place])
                 value = task.call(value_of)
                 payload, digest = encode(value)
-            except (Exception, SystemExit) as error:
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # a failure is a record
                 self.trouble(node, task, error, started)
                 started = clock()
                 continue
@@ -145,7 +148,7 @@ class Runner:
             bytes_ = len(payload) if type(payload) is bytes else payload_size(payload)
             add(
                 Record(
-                    task.key, RESULT, epoch, digest, inputs, origin or self.origins.of(task),
+                    task.key, RESULT, epoch, digest, inputs, origin,
                     started + offset, seconds, seconds, peak, 1, payload,
                 ),
                 bytes_, now,
@@ -170,7 +173,7 @@ class Runner:
                 ran = self.apart(node, task)
             else:
                 ran = self.inside(node, task, needs)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a failure is a record
             self.trouble(node, task, error, started)
             return []
         now = self.clock()
@@ -182,8 +185,7 @@ class Runner:
         )  # fmt: skip
         self.outbox.add(record, size, now)
         self.scheduler.timings.add(task.shape.name, seconds, size)
-        for listener in events.LISTENERS:
-            listener.task_done(task, seconds)
+        self.notify(lambda listener: listener.task_done(task, seconds))
         return [node]
 
     def before(self, task: Task) -> None:
@@ -196,8 +198,7 @@ class Runner:
                 self.commit()
         if not self.leases.coarse:
             self.session.store.running(self.name, task.key)
-        for listener in events.LISTENERS:
-            listener.task_started(task)
+        self.notify(lambda listener: listener.task_started(task))
 
     def inside(self, node: int, task: Task, needs: Sequence[Task]) -> Ran:
         """Run a task in this process."""
@@ -225,7 +226,7 @@ class Runner:
 
     # -- what goes wrong ----------------------------------------------------------------------
     def trouble(self, node: int, task: Task, error: BaseException, started: float) -> None:
-        """A task has no result: an input vanished, or it failed."""
+        """Deal with a task that has no result: an input vanished, or it failed."""
         if isinstance(error, InputGone):
             self.scheduler.put([node], READY)
             self.input_gone = True
@@ -244,8 +245,7 @@ class Runner:
         self.failed += 1
         self.scheduler.timings.add(task.shape.name, now - started, 0)
         self.commit()
-        for listener in events.LISTENERS:
-            listener.task_failed(task, error)
+        self.notify(lambda listener: listener.task_failed(task, error))
         self.on_failure(node, error)
 
     # -- publishing ---------------------------------------------------------------------------
@@ -256,6 +256,18 @@ class Runner:
         self.outbox.flush()
         self.bench.shrink()
         return True
+
+    def loadable(self, task: Task) -> None:
+        """Tell listeners of a result that was there already."""
+        self.notify(lambda listener: listener.task_loadable(task))
+
+    def notify(self, tell: Callable[[events.Listener], None]) -> None:
+        """Tell every listener; one that raises SystemExit asks the worker to stop."""
+        for listener in events.LISTENERS:
+            try:
+                tell(listener)
+            except SystemExit:
+                self.reason = f"a listener ({type(listener).__name__}) asked to stop"
 
     def peak(self) -> int:
         """Return the peak resident memory of this process in bytes, asked now and then."""

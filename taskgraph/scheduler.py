@@ -35,6 +35,8 @@ WAITING, READY, MINE, DONE, FAILED, BLOCKED, BUSY, LATER = range(8)
 
 #: Seconds of predicted work to lease at a time.
 QUANTUM = 1.0
+#: More nodes than these can't all be run before others; the rest waits in the buckets.
+MOST_FRESH = 512
 #: A batch of at least so many nodes is leased by the bucket.
 COARSE_FROM = 48
 
@@ -172,7 +174,7 @@ class Scheduler:
         if self.selected is not None and not self.selected[node]:
             return
         self.state[node] = READY
-        if mine:
+        if mine and len(self.fresh) < MOST_FRESH:
             self.fresh.append(node)
         else:
             self.buckets[self.keys[node][0]].append(node)
@@ -183,7 +185,7 @@ class Scheduler:
         return sum(state[target] != DONE for target in self._dependents(node))
 
     def failed(self, node: int) -> None:
-        """A node has failed for good: block all that depend on it."""
+        """Take in that a node has failed for good: block all that depend on it."""
         if self.state[node] in (FAILED, DONE):
             return
         self.left -= self._counts(node)
@@ -197,7 +199,9 @@ class Scheduler:
                     stack.append(target)
 
     def _counts(self, node: int) -> bool:
-        return self.state[node] not in _OVER and (self.selected is None or bool(self.selected[node]))
+        return self.state[node] not in _OVER and (
+            self.selected is None or bool(self.selected[node])
+        )
 
     def put(self, nodes: Iterable[int], state: int) -> None:
         """Set nodes aside (BUSY, LATER), or take them back (READY)."""
@@ -227,6 +231,8 @@ class Scheduler:
             keep += [node for node in short if not held[keys[node][0]]]
             found += [node for node in reversed(short) if held[keys[node][0]]]
             self.fresh = keep
+            if found:
+                return self._mine(found)
         for bucket, nodes in enumerate(self.buckets):
             if nodes and held[bucket]:
                 short, self.buckets[bucket] = self._split(nodes, slow)
@@ -266,9 +272,13 @@ class Scheduler:
         slow = set()
         for shape in self.graph.shapes:
             options, seconds = shape.options, self.timings.seconds(shape.name)
-            if options.resources or options.alone or not options.batch:
-                slow.add(shape.name)
-            elif seconds is None or seconds > limit:
+            if (
+                options.resources
+                or options.alone
+                or not options.batch
+                or seconds is None
+                or seconds > limit
+            ):
                 slow.add(shape.name)
         return frozenset(slow)
 
@@ -332,7 +342,16 @@ class Scheduler:
 
     def summary(self) -> str:
         """Say what is left and why, for a message."""
-        words = ("waiting", "ready", "leased here", "done", "failed", "blocked", "leased elsewhere", "set aside")
+        words = (
+            "waiting",
+            "ready",
+            "leased here",
+            "done",
+            "failed",
+            "blocked",
+            "leased elsewhere",
+            "set aside",
+        )
         counts = ((self.count(state), word) for state, word in enumerate(words))
         return ", ".join(f"{count} {word}" for count, word in counts if count)
 

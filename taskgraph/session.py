@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from taskgraph import codecs
-from taskgraph.errors import NotReady, BarrierStop, ResultCorrupt, TaskError
+from taskgraph.errors import BarrierStop, NotReady, ResultCorrupt, TaskError
 from taskgraph.graph import Graph
 from taskgraph.hashing import substitute
 from taskgraph.store import Key, Record, Store
@@ -43,7 +43,9 @@ class Session:
         True when they are done now, False to stop reading.
     """
 
-    def __init__(self, store: Store, wait_for: Callable[[Sequence[int]], bool] | None = None) -> None:
+    def __init__(
+        self, store: Store, wait_for: Callable[[Sequence[int]], bool] | None = None
+    ) -> None:
         self.graph = Graph()
         self.store = store
         self.wait_for = wait_for

@@ -209,7 +209,9 @@ class Store(Protocol):
         """Return the live results, verified. A damaged one is quarantined and is ``None``."""
         ...
 
-    def failures(self, keys: Sequence[Key], floors: Sequence[int] | None = None) -> list[list[Record]]:
+    def failures(
+        self, keys: Sequence[Key], floors: Sequence[int] | None = None
+    ) -> list[list[Record]]:
         """Return the live failure and death records of each key, oldest first.
 
         Alive: epoch not below the floor and not below the key's ``KILL_FAILURES`` number.

@@ -184,16 +184,18 @@ class Supervisor:
                 f"{name}: no new tasks; running ones have {format_duration(self.grace)} to finish "
                 "(a second signal stops them at once)"
             )
-        if self.board.stop == FINISH and self.kill_at is not None:
-            if len(self.signals) > 1 or now > self.kill_at:
-                self.board.stop = STOP
-                for slot in range(self.board.slots):
-                    pid = self.board.pid(slot)
-                    if pid and self.board.worker(slot):
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(pid, signal.SIGKILL)
-                if not self.board_pids():
-                    os.kill(self.template, signal.SIGKILL)
+        late = self.kill_at is not None and (len(self.signals) > 1 or now > self.kill_at)
+        if self.board.stop == FINISH and late:
+            self.board.stop = STOP
+            self.kill_workers()
+
+    def kill_workers(self) -> None:
+        """Kill every worker, or the template when there are none yet."""
+        for pid in self.board_pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not self.board_pids():
+            os.kill(self.template, signal.SIGKILL)
 
     def board_pids(self) -> list[int]:
         """Return the pids of all workers that have signed in."""
@@ -211,7 +213,7 @@ class Supervisor:
 
     # -- workers that end -------------------------------------------------------------------
     def worker_ended(self, message: dict[str, Any]) -> None:
-        """A worker has ended, well or by dying."""
+        """Act on the end of a worker, good or by dying."""
         slot = message["slot"]
         counts = self.board.counts(slot)
         if not message["died"]:
@@ -311,4 +313,3 @@ def _how_it_ended(status: int) -> str:
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
     return f"exit code {code}"
-

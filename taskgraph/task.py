@@ -230,7 +230,8 @@ class TaskGenerator:
             return partial(cls, **options)
         return super().__new__(cls)
 
-    def __init__(self, f: Callable[..., Any], /, **options: Any) -> None:
+    def __init__(self, f: Callable[..., Any] | None = None, /, **options: Any) -> None:
+        assert f is not None  # __new__ has seen to it
         self.f = f
         self.options = options_from(options)
         if self.options.name is None:
@@ -243,7 +244,8 @@ class TaskGenerator:
         self.__module__ = getattr(f, "__module__", __name__)
         self.__wrapped__ = f
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Task:
+    # Any, not Task: to a type checker this is also the decorator of TaskGenerator(name=...).
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Make the task of this call."""
         task = _new_task(Task)
         shape = self._shapes.get(len(args)) if not kwargs else None

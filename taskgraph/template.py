@@ -13,7 +13,6 @@ import contextlib
 import gc
 import json
 import os
-import random
 import select
 import signal
 import socket
@@ -76,7 +75,10 @@ class Template:
         os.set_blocking(self.wake_write, False)
         os.set_blocking(self.wake_read, False)
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
-        processes.on_signals((signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2), lambda number: None)
+        processes.on_signals(
+            (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2),
+            lambda number: None,
+        )
         self.session = Session(self.job.store, wait_for=self.wait_for)
         self.session.jugfile = self.job.jugfile
         try:
@@ -183,7 +185,7 @@ class Template:
         if request is None:
             self.close_line(slot)
             return
-        node, epoch, fds = request
+        node, _epoch, fds = request
         pid = self.fork(lambda: self.be_task(node, fds))
         for fd in fds:
             os.close(fd)
@@ -268,7 +270,7 @@ class Template:
         for other in self.lines.values():
             other.close()
         processes.raise_threads(self.variables, self.job.threads)
-        random.seed()
+        processes.reseed()
         return employ(self.job, self.session, self.selected, slot, line)
 
     def be_task(self, node: int, fds: Sequence[int]) -> int:
@@ -278,7 +280,7 @@ class Template:
         for other in self.lines.values():
             other.close()
         processes.raise_threads(self.variables, self.job.threads)
-        random.seed()
+        processes.reseed()
         run_isolated(self.job, self.session, node, fds)
         return 0
 

@@ -61,7 +61,7 @@ class Workbench:
         self.size += kept.size
 
     def used(self, dependencies: Sequence[Task]) -> None:
-        """A task has run: its inputs have one user less."""
+        """Take note that a task has run: its inputs have one user less."""
         for dependency in dependencies:
             left = self._users.get(dependency.key)
             if left is not None:
@@ -118,7 +118,7 @@ class Workbench:
         InputGone
             If one is not there any more.
         """
-        parts = []
+        parts: list[bytes] = []
         for task in dependencies:
             key = task.key
             entry: Kept | Record | None = self._kept.get(key) or self._loaded.get(key)

@@ -39,6 +39,9 @@ from taskgraph.scheduler import (
 from taskgraph.session import Session
 from taskgraph.vigil import Vigil
 
+#: A worker whose first tasks all fail so, for want of something on its machine, stops.
+MOST_FAILURES = 5
+
 
 class Worker:
     """One worker over a session.
@@ -100,6 +103,9 @@ class Worker:
     def run(self) -> int:
         """Run tasks until nothing is left to do here; return the exit code."""
         self.vigil.take_failures(self.store.failed_keys())
+        if events.LISTENERS:
+            for node in self.scheduler.nodes_in(DONE):
+                self.runner.loadable(self.tasks[node])
         while self.going_on():
             nodes = self.lease()
             if nodes:
@@ -112,7 +118,8 @@ class Worker:
         """Tell whether to ask for more work."""
         if self.board.stop != GO or self.scheduler.left <= 0 or self.reason:
             return False
-        self.reason = self.orders.enough(self.runner.executed, self.clock() - self.began)
+        spent = self.clock() - self.began
+        self.reason = self.runner.reason or self.orders.enough(self.runner.executed, spent)
         return not self.reason
 
     def run_batch(self, nodes: Sequence[int]) -> None:
@@ -122,7 +129,7 @@ class Worker:
         deadline = self.clock() + 1.5 * QUANTUM
         at = 0
         while at < len(nodes):
-            if at and (self.clock() > deadline or self.board.stop or runner.input_gone):
+            if at and (self.clock() > deadline or self.interrupted()):
                 self.scheduler.put(nodes[at:], READY)
                 self.quantum_ends = 0.0
                 return
@@ -131,6 +138,10 @@ class Worker:
             at += stride
             if self.outbox.full(self.clock()):
                 self.commit()
+
+    def interrupted(self) -> bool:
+        """Tell whether to give back what has not been started."""
+        return bool(self.board.stop or self.runner.input_gone or self.runner.reason or self.reason)
 
     def finish(self) -> int:
         """Publish, free all locks, leave; return the exit code."""
@@ -240,20 +251,20 @@ class Worker:
             self.store.put_document(f"log/{self.name}", self.capture.log())
 
     def failed(self, node: int, error: BaseException) -> None:
-        """A task has failed: say so, and stop when everything fails for want of something."""
+        """Say that a task has failed; stop when everything fails for want of something."""
         self.vigil.judge(node)
         first = (str(error).splitlines() or [""])[0]
         self.say(f"failed: {self.tasks[node]!r}: {type(error).__name__}: {first}")
-        if self.runner.failed >= 5 and not self.runner.executed:
-            if self.attempts.all_host_trouble():
-                self.reason = (
-                    "the first five tasks all failed for want of something on this machine: "
-                    f"{type(error).__name__}: {first}"
-                )
+        only_failures = self.runner.failed >= MOST_FAILURES and not self.runner.executed
+        if only_failures and self.attempts.all_host_trouble():
+            self.reason = (
+                f"the first {MOST_FAILURES} tasks all failed for want of something on this "
+                f"machine: {type(error).__name__}: {first}"
+            )
 
     # -- news ------------------------------------------------------------------------------
     def look_anew(self) -> None:
-        """A tombstone came, or an input is damaged: publish, then judge everything anew."""
+        """Publish, then judge everything anew: a tombstone came, or an input is damaged."""
         self.runner.input_gone = False
         self.let_go()
         self.runner.bench.clear()
@@ -274,4 +285,3 @@ class Worker:
         self.board.set_state(self.slot, IDLE)
         self.reason = self.vigil.rest(self.orders.idle_exit)
         self.board.set_state(self.slot, WORKING)
-

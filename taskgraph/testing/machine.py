@@ -175,12 +175,12 @@ class LeaseMachine(RuleBasedStateMachine):
         self._member(who).stopped = False
         self._beat(who)
 
-    @rule(who=WHO, by=WHO, coarse=st.booleans())
-    def outlast(self, who: int, by: int, coarse: bool) -> None:
-        """Stop a worker, wait until it is stale, and want all that it has."""
+    @rule(who=WHO, by=WHO, coarse=st.booleans(), steps=st.sampled_from([8, 13]))
+    def outlast(self, who: int, by: int, coarse: bool, steps: int) -> None:
+        """Stop a worker, wait until it is nearly or surely stale, and want all that it has."""
         if who != by:
             self._member(who).stopped = True
-            self._pass(13)
+            self._pass(steps)
             self._claim(by, KEYS, coarse)
 
     # -- records -----------------------------------------------------------------

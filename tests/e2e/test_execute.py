@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from taskgraph.errors import JugfileError, TaskGraphError
 from taskgraph.failures import FailureReport
 from taskgraph.ops import open_session
-from taskgraph.ops.execute import execute
+from taskgraph.ops.execute import execute, run_here
 
 PATIENCE = 30.0
 
@@ -124,7 +125,10 @@ def test_retries_with_a_delay(jugfile, tmp_path):
     """)
     outcome = execute(path)
     assert (outcome.exit_code, outcome.done) == (0, 1)
-    assert [report.message for _, report in failures_of(path, "flaky")] == ["attempt 0", "attempt 1"]
+    assert [report.message for _, report in failures_of(path, "flaky")] == [
+        "attempt 0",
+        "attempt 1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -257,13 +261,10 @@ LONG = """
 def start(path, *, jobs=1, **options):
     """Start ``execute`` as a program; return the process."""
     request = {"jugfile": str(path), "store": None, "options": {"jobs": jobs, **options}}
-    import json
-
     process = subprocess.Popen(
         [sys.executable, "-m", "taskgraph.ops.execute"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        
         text=True,
     )
     assert process.stdin is not None
@@ -274,7 +275,7 @@ def start(path, *, jobs=1, **options):
 
 def runs(place):
     """Return (number, pid) of each run of a task so far."""
-    found = [name.split("-") for name in os.listdir(place) if name.startswith("run-")]
+    found = [path.name.split("-") for path in place.glob("run-*")]
     return [(int(number), int(pid)) for _, number, pid, _ in found]
 
 
@@ -415,8 +416,6 @@ def test_no_result_begun_before_an_invalidate_comes_back(jugfile, tmp_path):
 def test_bad_input_is_one_clear_error_before_anything_runs(jugfile, tmp_path):
     """A jugfile that is missing, broken or raises; a store that can't be one."""
     with pytest.raises(JugfileError, match="no jugfile"):
-        from taskgraph.ops.execute import run_here
-
         run_here(tmp_path / "missing.py")
     with pytest.raises(TaskGraphError, match="raised ZeroDivisionError"):
         execute(jugfile("1 / 0"))
@@ -426,9 +425,9 @@ def test_bad_input_is_one_clear_error_before_anything_runs(jugfile, tmp_path):
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("precious")
-    with pytest.raises(TaskGraphError, match="thesis|not a"):
+    with pytest.raises(TaskGraphError, match="store"):
         execute(good, str(foreign))
-    assert sorted(os.listdir(foreign)) == ["thesis.txt"]
+    assert [path.name for path in foreign.iterdir()] == ["thesis.txt"]
 
 
 def test_resources_are_shared_and_a_lack_is_said(jugfile, tmp_path):
