@@ -1,0 +1,40 @@
+"""``taskgraph pack``: merges a store's small files."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from taskgraph.cli.command import Command
+from taskgraph.cli.options import jugfile_options, json_option
+from taskgraph.cli.text import plural, write_json
+from taskgraph.cli.where import Where
+from taskgraph.units import format_size
+
+
+@click.command("pack", cls=Command)
+@jugfile_options()
+@json_option
+def command(where: Where, *, as_json: bool) -> None:
+    """Merge a store's small files.
+
+    Happens by itself where many have gathered; safe beside running workers. The jugfile is
+    not read.
+    """
+    from taskgraph.ops.pack import pack
+
+    packed = pack(where.open_store(), progress=_progress if sys.stderr.isatty() else None)
+    if as_json:
+        write_json(packed)
+        return
+    before, after = packed.before, packed.after
+    click.echo(
+        f"{plural(before.files, 'file')} ({format_size(before.bytes)}) became "
+        f"{after.files:,} ({format_size(after.bytes)}) with {plural(after.results, 'result')}"
+    )
+
+
+def _progress(done: int, total: int) -> None:
+    end = "\n" if done == total else ""
+    click.echo(f"\r{done:,} of {total:,} results{end}", nl=False, err=True)

@@ -1,0 +1,86 @@
+"""What a command says and returns when something goes wrong.
+
+An exception flows in; lines for a person go to standard error, an exit status flows out.
+An exception that nobody planned never ends with 1, which means "some task failed".
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from taskgraph.errors import TaskGraphError
+
+INTERRUPTED, BROKEN_PIPE, UNEXPECTED = 130, 141, 4
+
+
+def say(text: str) -> None:
+    """Write a line to standard error."""
+    click.echo(text, err=True)
+
+
+def note(text: str) -> None:
+    """Write a remark to standard error."""
+    say(f"taskgraph: {text}")
+
+
+def report(error: BaseException, verbose: int) -> int:
+    """Say what went wrong and return the exit status.
+
+    Parameters
+    ----------
+    error : BaseException
+        What the command ended with.
+    verbose : int
+        1 and more: with traceback.
+    """
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | EOFError | click.Abort):
+        say("taskgraph: interrupted")
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        _close_stdout()
+        return BROKEN_PIPE
+    if isinstance(error, click.ClickException):
+        say(f"taskgraph: error: {error.format_message()}{_help_of(error)}")
+        return error.exit_code if isinstance(error, click.UsageError) else UNEXPECTED
+    if isinstance(error, TaskGraphError):
+        return _planned(error, verbose)
+    traceback.print_exception(error)
+    say(f"taskgraph: error: this was not foreseen: {type(error).__name__}: {error}")
+    return UNEXPECTED
+
+
+def _planned(error: TaskGraphError, verbose: int) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    say(f"taskgraph: error: {error}")
+    for remark in getattr(error, "__notes__", ()):
+        say(f"  {remark}")
+    if not verbose and isinstance(error.__cause__, Exception):
+        place = _place(error.__cause__)
+        say(f"  {place}(-v shows the traceback)")
+    return error.exit_code
+
+
+def _place(error: Exception) -> str:
+    """Return the line that the exception comes from: the last one that is a user's."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"at {error.filename}:{error.lineno} "
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [f for f in frames if "site-packages" not in f.filename and f.filename[0] != "<"]
+    return f"at {users[-1].filename}:{users[-1].lineno} " if users else ""
+
+
+def _help_of(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (see `{context.command_path} --help`)" if context is not None else ""
+
+
+def _close_stdout() -> None:
+    """Let nothing be written to a closed pipe when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
