@@ -46,7 +46,7 @@ class Refusal:
 
 
 def employ(
-    job: Job, session: Session, selected: bytearray | None, slot: int, line: socket.socket
+    job: Job, session: Session, scheduler: Scheduler, slot: int, line: socket.socket
 ) -> int:
     """Be a worker; return its exit code."""
     store = session.store
@@ -62,8 +62,7 @@ def employ(
         echo.write(f"\r\033[K{text}\n" if echo.isatty() else f"{text}\n")
         echo.flush()
 
-    store.refresh()
-    scheduler = Scheduler(session.graph, session.present(), selected, start=secrets.randbelow(256))
+    scheduler.start = secrets.randbelow(256)
     origins = Origins(session.graph, store, name, me, job.jugfile, job.jugfile_name)
     apart = isolation.Line(line, capture.write)
     worker = Worker(

@@ -5,8 +5,10 @@ and closures flow out. A task can only depend on tasks made before it, so node n
 are a topological order and there can be no cycle; every walk below is one loop.
 Knows nothing of results, time or disks.
 
-Memory is what a million tasks cost: one list slot, one dict entry and four bytes an
-edge each, on top of the task itself.
+Memory is what a million tasks cost: two list slots, one dict entry, three bytes and
+four an edge each, on top of the task itself. What workers look at for every node is in
+flat arrays: touching a Python object writes its reference count, and so copies its page
+in every forked worker.
 """
 
 from __future__ import annotations
@@ -25,7 +27,12 @@ class Graph:
         self.tasks: list[Task] = []
         self.index: dict[bytes, int] = {}
         self.shapes: dict[CallShape, None] = {}  #: every form of call met, in order
+        self.key_list: list[bytes] = []  #: keys in node order
+        self.buckets = bytearray()  #: first byte of each node's key
+        self.functions: dict[str, int] = {}  #: name -> number, in order of appearance
+        self.kinds = array("I")  #: number of each node's function
         self._shape: CallShape | None = None
+        self._kind = 0
         self._edges = array("i")  # dependencies of all nodes, one node after the other
         self._ends = array("q")  # where the dependencies of each node end
 
@@ -47,11 +54,15 @@ class Graph:
                 self.record(task, dependencies)
                 return
             self._edges.extend(edges)
-        self.tasks.append(task)
-        self._ends.append(len(self._edges))
         if task.shape is not self._shape:
-            self._shape = task.shape
-            self.shapes[task.shape] = None
+            self._shape = shape = task.shape
+            self.shapes[shape] = None
+            self._kind = self.functions.setdefault(shape.name, len(self.functions))
+        self.tasks.append(task)
+        self.key_list.append(task.key)
+        self.buckets.append(task.key[0])
+        self.kinds.append(self._kind)
+        self._ends.append(len(self._edges))
 
     def adopt(self, tasks: Iterable[Task]) -> None:
         """Add tasks made while nobody recorded, each after what it depends on."""
@@ -68,7 +79,7 @@ class Graph:
 
     def keys(self) -> list[bytes]:
         """Return the keys in node order."""
-        return list(self.index)
+        return self.key_list
 
     def node(self, task: Task) -> int:
         """Return the number of a task."""

@@ -69,6 +69,22 @@ class Timings:
         return entry[1] / entry[2] if entry else 0.0
 
 
+class Pool:
+    """Ready nodes of one function, by bucket; nodes that are no longer ready may be among them."""
+
+    __slots__ = ("buckets",)
+
+    def __init__(self) -> None:
+        self.buckets = [array("i") for _ in range(256)]
+
+    def drain(self, start: int) -> Iterable[int]:
+        """Pop node after node, from bucket ``start`` on."""
+        for step in range(256):
+            nodes = self.buckets[(start + step) % 256]
+            while nodes:
+                yield nodes.pop()
+
+
 class Scheduler:
     """The states of all nodes, and the order in which to run them.
 
@@ -91,9 +107,12 @@ class Scheduler:
         self.keys = graph.keys()
         self.selected = selected
         self.timings = Timings()
+        self.names = list(graph.functions)
+        self.options = {shape.name: shape.options for shape in graph.shapes}
+        self.max_bytes = float("inf")
+        self.start = start
         self.fresh: list[int] = []
-        self.buckets: list[list[int]] = [[] for _ in range(256)]
-        self.turn = start
+        self.pools = [Pool() for _ in self.names]
         self.state = bytearray(len(graph))
         self.missing = array("i", bytes(4 * len(graph)))
         self._down: tuple[array[int], array[int]] | None = None
@@ -105,27 +124,26 @@ class Scheduler:
         """Start over from what has a result now; what this worker holds stays MINE."""
         mine = {node for node, state in enumerate(self.state) if state == MINE}
         self.fresh.clear()
-        for bucket in self.buckets:
-            bucket.clear()
+        self.pools = [Pool() for _ in self.names]
         self.state = bytearray(done).translate(_DONE_OR_WAITING)
         self.left = len(done) - done.count(1)
         if self.selected is not None:
             undone = compress(self.selected, (not there for there in done))
             self.left = sum(undone)
-        todo = [node for node, there in enumerate(done) if not there]
+        todo = array("i", compress(range(len(done)), done.translate(_NOT)))
         ready = self._count_missing(todo) if self.graph.edge_count else todo
         if mine:
             for node in mine:
                 if self.state[node] != DONE:
                     self.state[node] = MINE
-            ready = [node for node in ready if node not in mine]
+            ready = array("i", (node for node in ready if node not in mine))
         self._make_ready(reversed(ready))
 
-    def _count_missing(self, todo: Sequence[int]) -> list[int]:
+    def _count_missing(self, todo: Sequence[int]) -> array[int]:
         """Count the inputs that each node still misses; return those that miss none."""
         ends, edges = self.graph.edges()
         state, missing = self.state, self.missing
-        ready = []
+        ready = array("i")
         for node in todo:
             start, end = (ends[node - 1] if node else 0), ends[node]
             count = 0
@@ -137,11 +155,12 @@ class Scheduler:
         return ready
 
     def _make_ready(self, nodes: Iterable[int]) -> None:
-        state, keys, buckets, selected = self.state, self.keys, self.buckets, self.selected
+        state, selected = self.state, self.selected
+        buckets, kinds, pools = self.graph.buckets, self.graph.kinds, self.pools
         for node in nodes:
             if selected is None or selected[node]:
                 state[node] = READY
-                buckets[keys[node][0]].append(node)
+                pools[kinds[node]].buckets[buckets[node]].append(node)
 
     def _dependents(self, node: int) -> array[int]:
         if self._down is None:
@@ -177,7 +196,11 @@ class Scheduler:
         if mine and len(self.fresh) < MOST_FRESH:
             self.fresh.append(node)
         else:
-            self.buckets[self.keys[node][0]].append(node)
+            self._pool(node)
+
+    def _pool(self, node: int) -> None:
+        graph = self.graph
+        self.pools[graph.kinds[node]].buckets[graph.buckets[node]].append(node)
 
     def users(self, node: int) -> int:
         """Return how many dependents of a node have not run yet."""
@@ -210,7 +233,7 @@ class Scheduler:
                 continue
             self.state[node] = state
             if state == READY:
-                self.buckets[self.keys[node][0]].append(node)
+                self._pool(node)
 
     def nodes_in(self, state: int) -> list[int]:
         """Return all nodes in a state."""
@@ -222,35 +245,44 @@ class Scheduler:
 
     # -- giving out ----------------------------------------------------------------
     def held_ready(self, held: bytearray) -> list[int]:
-        """Take all ready nodes in buckets that are held already (1 in ``held``)."""
-        found: list[int] = []
-        slow = self._slow()
-        if self.fresh:
-            keys = self.keys
-            short, keep = self._split(self.fresh, slow)
-            keep += [node for node in short if not held[keys[node][0]]]
-            found += [node for node in reversed(short) if held[keys[node][0]]]
-            self.fresh = keep
-            if found:
-                return self._mine(found)
-        for bucket, nodes in enumerate(self.buckets):
-            if nodes and held[bucket]:
-                short, self.buckets[bucket] = self._split(nodes, slow)
-                found += reversed(short)
+        """Take all ready nodes of short functions in buckets that are held (1 in ``held``)."""
+        short = self._short(self.max_bytes)
+        found = self._fresh_of(short, held)
+        if not found:
+            for kind in short:
+                for bucket, nodes in enumerate(self.pools[kind].buckets):
+                    if nodes and held[bucket]:
+                        found += reversed(nodes)
+                        del nodes[:]
         return self._mine(found)
+
+    def _fresh_of(self, short: Sequence[int], held: bytearray | None = None) -> list[int]:
+        """Take the fresh nodes of some functions, newest first (only those that are held)."""
+        if not self.fresh:
+            return []
+        kinds, buckets, wanted = self.graph.kinds, self.graph.buckets, set(short)
+        taken: list[int] = []
+        left: list[int] = []
+        for node in self.fresh:
+            fits = kinds[node] in wanted and (held is None or held[buckets[node]])
+            (taken if fits else left).append(node)
+        self.fresh = left
+        return taken[::-1]
 
     def next_batch(self, workers: int, max_bytes: float) -> tuple[list[int], bool]:
         """Take the next nodes to lease: (nodes, whether to lease by the bucket)."""
+        self.max_bytes = max_bytes
         first = self._first()
         if first is None:
             return [], False
         limit = self.batch_size(first, workers, max_bytes)
         nodes = self._mine([first])
         if limit >= COARSE_FROM:
-            nodes += self._whole_buckets(self.keys[first][0], limit)
+            seconds = self.timings.seconds(self.names[self.graph.kinds[first]]) or 0.0
+            nodes += self._whole_buckets(self.graph.buckets[first], limit * seconds, max_bytes)
             return nodes, True
         while len(nodes) < limit:
-            node = self._first(like=first)
+            node = self._first(kind=self.graph.kinds[first])
             if node is None:
                 break
             nodes += self._mine([node])
@@ -258,77 +290,73 @@ class Scheduler:
 
     def batch_size(self, node: int, workers: int, max_bytes: float) -> int:
         """Return how many nodes like this one to lease together."""
-        shape = self.graph.tasks[node].shape
-        seconds = self.timings.seconds(shape.name)
-        if seconds is None or shape.options.alone or not shape.options.batch:
+        name = self.names[self.graph.kinds[node]]
+        seconds, options = self.timings.seconds(name), self.options[name]
+        if seconds is None or options.alone or not options.batch:
             return 1
         share = self.left / (2 * max(1, workers)) if workers > 1 else self.left
-        by_size = max_bytes / max(1.0, self.timings.size(shape.name))
+        by_size = max_bytes / max(1.0, self.timings.size(name))
         return max(1, int(min(QUANTUM / max(seconds, 1e-7), share, by_size)))
 
-    def _slow(self) -> frozenset[str]:
-        """Return the names of functions that must not be leased by the bucket."""
-        limit = QUANTUM / COARSE_FROM
-        slow = set()
-        for shape in self.graph.shapes:
-            options, seconds = shape.options, self.timings.seconds(shape.name)
-            if (
-                options.resources
-                or options.alone
-                or not options.batch
-                or seconds is None
-                or seconds > limit
-            ):
-                slow.add(shape.name)
-        return frozenset(slow)
+    def _short(self, max_bytes: float) -> list[int]:
+        """Return the numbers of functions that may be leased by the bucket.
 
-    def _split(self, nodes: Iterable[int], slow: frozenset[str]) -> tuple[list[int], list[int]]:
-        """Split nodes into those of short functions and the rest."""
-        if not slow:
-            return list(nodes), []
-        tasks = self.graph.tasks
-        short: list[int] = []
-        rest: list[int] = []
-        for node in nodes:
-            (rest if tasks[node].shape.name in slow else short).append(node)
-        return short, rest
-
-    def _first(self, like: int | None = None) -> int | None:
-        """Pop the next ready node: fresh ones, then the buckets from this worker's turn on.
-
-        With ``like``, only a node of the same function: others have their own pace.
+        Not those whose tasks are too long, or their results too large, for many to be run
+        before anything else; nor those that ask to be leased alone.
         """
-        shape = self.graph.tasks[like].shape.name if like is not None else None
-        for source in self._sources():
-            while source:
-                node = source[-1]
-                if self.state[node] != READY:
-                    source.pop()
-                    continue
-                if shape is not None and self.graph.tasks[node].shape.name != shape:
-                    return None
-                source.pop()
+        short = []
+        for kind, name in enumerate(self.names):
+            options, seconds = self.options[name], self.timings.seconds(name)
+            alone = options.resources or options.alone or not options.batch
+            if alone or seconds is None or seconds * COARSE_FROM > QUANTUM:
+                continue
+            if self.timings.size(name) * COARSE_FROM <= max_bytes:
+                short.append(kind)
+        return short
+
+    def _first(self, kind: int | None = None) -> int | None:
+        """Pop the next ready node: fresh ones, then functions of late in the jugfile first.
+
+        With ``kind``, only a node of that function: others have their own pace.
+        """
+        while self.fresh:
+            node = self.fresh[-1]
+            if self.state[node] == READY and kind is not None and self.graph.kinds[node] != kind:
+                return None
+            self.fresh.pop()
+            if self.state[node] == READY:
                 return node
+        pools = reversed(self.pools) if kind is None else (self.pools[kind],)
+        for pool in pools:
+            for node in pool.drain(self.start):
+                if self.state[node] == READY:
+                    return node
         return None
 
-    def _sources(self) -> Iterable[list[int]]:
-        yield self.fresh
-        for _ in range(256):
-            yield self.buckets[self.turn]
-            self.turn = (self.turn + 1) % 256
-
-    def _whole_buckets(self, first: int, limit: int) -> list[int]:
-        """Take bucket after bucket, from ``first`` on, until there are ``limit`` nodes."""
-        nodes: list[int] = []
-        slow = self._slow()
+    def _whole_buckets(self, first: int, seconds: float, max_bytes: float) -> list[int]:
+        """Take fresh nodes, then bucket after bucket, for so much work or so many bytes."""
+        short = self._short(max_bytes)
+        costs = [
+            (
+                kind,
+                self.timings.seconds(self.names[kind]) or 0.0,
+                self.timings.size(self.names[kind]),
+            )
+            for kind in reversed(short)
+        ]
+        nodes = self._mine(self._fresh_of(short))
         for step in range(256):
             bucket = (first + step) % 256
-            if self.buckets[bucket]:
-                short, self.buckets[bucket] = self._split(self.buckets[bucket], slow)
-                nodes += self._mine(reversed(short))
-            if len(nodes) >= limit:
+            for kind, cost, size in costs:
+                ready = self.pools[kind].buckets[bucket]
+                if ready:
+                    nodes += self._mine(reversed(ready))
+                    seconds -= cost * len(ready)
+                    max_bytes -= size * len(ready)
+                    del ready[:]
+            if seconds <= 0 or max_bytes <= 0:
                 break
-        self.turn = (first + step + 1) % 256
+        self.start = (first + step + 1) % 256
         return nodes
 
     def _mine(self, nodes: Iterable[int]) -> list[int]:
@@ -357,4 +385,5 @@ class Scheduler:
 
 
 _OVER = (DONE, FAILED, BLOCKED)
+_NOT = bytes([1]) + bytes(255)
 _DONE_OR_WAITING = bytes([WAITING]) + bytes([DONE]) * 255

@@ -26,6 +26,7 @@ from taskgraph import isolation, processes
 from taskgraph.board import ENDED, GO, Board
 from taskgraph.errors import TaskGraphError
 from taskgraph.orders import Orders
+from taskgraph.scheduler import Scheduler
 from taskgraph.session import Session
 from taskgraph.store import Store
 
@@ -68,6 +69,9 @@ class Template:
     ended: set[int] = field(default_factory=set)  #: slots that get no new worker
     owed: set[int] = field(default_factory=set)  #: slots the supervisor decides about
     inbox: bytes = b""
+    #: Made before the first fork, from what the store held at the last look, so that all
+    #: workers share its arrays; each takes in by itself what came since.
+    scheduler: Scheduler | None = None
 
     def run(self) -> int:
         """Load, fork, serve until every worker has ended; return the exit code."""
@@ -122,13 +126,14 @@ class Template:
     def done(self, nodes: Sequence[int]) -> bool:
         """Tell whether all these nodes have results by now."""
         self.session.look()
+        self.scheduler = None
         return 0 not in self.session.present(nodes)
 
     # -- serving ------------------------------------------------------------------------
     def serve(self, satisfied: Callable[[], bool]) -> None:
         """Keep workers at every slot until all have ended, or ``satisfied()``."""
         self.selected = self.job.select(self.session)
-        gc.freeze()
+        self.scheduler = None
         for slot in range(self.job.board.slots):
             self.fill(slot)
         looked = self.clock()
@@ -171,6 +176,10 @@ class Template:
         busy = any(child.slot == slot and child.is_worker for child in self.children.values())
         if busy or slot in self.ended or self.job.board.stop != GO:
             return
+        if self.scheduler is None:
+            present = self.session.present()
+            self.scheduler = Scheduler(self.session.graph, present, self.selected)
+            gc.freeze()
         ours, theirs = socket.socketpair()
         self.job.board.clear(slot)
         pid = self.fork(lambda: self.be_worker(slot, theirs))
@@ -271,7 +280,8 @@ class Template:
             other.close()
         processes.raise_threads(self.variables, self.job.threads)
         processes.reseed()
-        return employ(self.job, self.session, self.selected, slot, line)
+        assert self.scheduler is not None  # fill() made it before the fork
+        return employ(self.job, self.session, self.scheduler, slot, line)
 
     def be_task(self, node: int, fds: Sequence[int]) -> int:
         """Be an isolated task."""

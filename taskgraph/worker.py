@@ -102,7 +102,10 @@ class Worker:
     # -- the loop --------------------------------------------------------------------
     def run(self) -> int:
         """Run tasks until nothing is left to do here; return the exit code."""
-        self.vigil.take_failures(self.store.failed_keys())
+        if self.vigil.catch_up():
+            self.vigil.take_failures(self.store.failed_keys())
+        else:
+            self.look_anew()
         if events.LISTENERS:
             for node in self.scheduler.nodes_in(DONE):
                 self.runner.loadable(self.tasks[node])
