@@ -48,6 +48,7 @@ SETTINGS = {
     "stop-file": Setting("paths", _EXECUTE),
     "interrupted-code": Setting("integer", _EXECUTE),
     "check-environment": Setting("flag", _EXECUTE),
+    "template": Setting("flag", _EXECUTE),
     "quick": Setting("flag", ("status", "sleep-until")),
     "short": Setting("flag", ("status",)),
     "every": Setting("number", ("status",)),
@@ -81,7 +82,7 @@ class Settings:
 
 
 def read_settings(start: Path, commands: Callable[[], Collection[str]] = tuple) -> Settings:
-    """``settings = read_settings(Path.cwd())``: the nearest configuration, checked.
+    """``found = read_settings(Path.cwd())``: the nearest configuration, checked.
 
     Parameters
     ----------

@@ -137,7 +137,7 @@ class Progress:
         while len(facts) > 1 and len(" ".join(facts)) + 4 > room:
             facts.pop()
         text = "  ".join(facts)
-        size = min(40, room - len(text) - 3)
+        size = min(40, room - len(text) - 4)
         if size < 4:
             return text[:room]
         return f"{self._blocks(size)}  {text}"

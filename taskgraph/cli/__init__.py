@@ -12,10 +12,17 @@ from pathlib import Path
 
 import taskgraph
 from taskgraph.cli.root import group
+from taskgraph.errors import UsageError
+from taskgraph.processes import check_platform
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit status."""
+    try:
+        check_platform()
+    except UsageError as error:
+        sys.stderr.write(f"taskgraph: error: {error}\n")
+        return error.exit_code
     stranger = find_stranger(Path(__file__).parents[2])
     if stranger:
         sys.stderr.write(f"taskgraph: error: {stranger}\n")

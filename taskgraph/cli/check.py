@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from taskgraph.cli.command import Command
-from taskgraph.cli.options import jugfile_options, json_option
+from taskgraph.cli.options import json_option, jugfile_options
 from taskgraph.cli.text import write_json
 from taskgraph.cli.where import Where
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskgraph.cli.command import Command
-from taskgraph.cli.options import jugfile_options, json_option, selection_options
+from taskgraph.cli.options import json_option, jugfile_options, selection_options
 from taskgraph.cli.text import table, width, write_json
 from taskgraph.cli.where import Where
 

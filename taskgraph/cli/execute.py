@@ -28,6 +28,7 @@ CYCLE_SECONDS, CYCLES = 12.0, 150
     "-j",
     "--jobs",
     type=click.IntRange(1),
+    metavar="N",
     default=1,
     show_default=True,
     **setting("jobs"),
@@ -70,6 +71,7 @@ CYCLE_SECONDS, CYCLES = 12.0, 150
 @click.option(
     "--max-tasks",
     type=click.IntRange(0),
+    metavar="N",
     **setting("max-tasks"),
     help="Leave after so many tasks (each worker).",
 )
@@ -98,6 +100,7 @@ CYCLE_SECONDS, CYCLES = 12.0, 150
 @click.option(
     "--interrupted-code",
     type=click.IntRange(0, 255),
+    metavar="STATUS",
     default=3,
     show_default=True,
     **setting("interrupted-code"),
@@ -110,6 +113,12 @@ CYCLE_SECONDS, CYCLES = 12.0, 150
     show_default=True,
     **setting("progress"),
     help="A live bar, lines now and then, or nothing.",
+)
+@click.option(
+    "--template/--no-template",
+    default=True,
+    **setting("template"),
+    help="Whether workers share one reading of the jugfile (default: yes).",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but trouble.")
 @click.option(

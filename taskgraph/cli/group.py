@@ -56,7 +56,7 @@ class Group(click.Group):
             with formatter.section(section):
                 formatter.write_dl(rows, col_max=14)
 
-    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:  # type: ignore[override]
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
         """Run and end the process with the exit status."""
         sys.exit(self.run(sys.argv[1:] if args is None else args))
 
@@ -73,7 +73,7 @@ class Group(click.Group):
                 meta = ctx.meta
                 self.invoke(ctx)
                 sys.stdout.flush()
-        except (Exception, KeyboardInterrupt) as error:
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # becomes an exit status
             return trouble.report(error, meta.get(VERBOSE, 0))
         return 0
 

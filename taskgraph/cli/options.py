@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,16 @@ def jugfile_options(tasks: str = "", *, hint: str = "") -> Callable[[Function], 
                 params["tasks"] = _tasks(words, tasks, ctx)
             return function(where, **params)
 
-        for option in reversed(_common(f"[JUGFILE] {hint or tasks}".strip(), bool(tasks))):
-            call = option(call)
-        return call
+        return _decorated(call, _common(f"[JUGFILE] {hint or tasks}".strip(), bool(tasks)))
 
     return decorate
+
+
+def _decorated(call: Function, options: Sequence[Callable[[Function], Function]]) -> Function:
+    """Apply decorators so that their options are listed in this order."""
+    for option in reversed(options):
+        call = option(call)
+    return call
 
 
 def _common(metavar: str, tasks: bool) -> list[Callable[[Function], Function]]:
@@ -173,9 +178,7 @@ def selection_options(*, every: bool = True) -> Callable[[Function], Function]:
         def call(*args: Any, **params: Any) -> Any:
             return function(*args, selection=_selection(params), **params)
 
-        for option in reversed(options):
-            call = option(call)
-        return call
+        return _decorated(call, options)
 
     return decorate
 

@@ -7,7 +7,7 @@ import sys
 import click
 
 from taskgraph.cli.command import Command
-from taskgraph.cli.options import jugfile_options, json_option
+from taskgraph.cli.options import json_option, jugfile_options
 from taskgraph.cli.text import plural, write_json
 from taskgraph.cli.where import Where
 from taskgraph.units import format_size

@@ -12,7 +12,7 @@ import traceback
 
 import click
 
-from taskgraph.errors import TaskGraphError
+from taskgraph.errors import JugfileError, TaskGraphError
 
 INTERRUPTED, BROKEN_PIPE, UNEXPECTED = 130, 141, 4
 
@@ -62,7 +62,7 @@ def _planned(error: TaskGraphError, verbose: int) -> int:
     for remark in getattr(error, "__notes__", ()):
         say(f"  {remark}")
     if not verbose and isinstance(error.__cause__, Exception):
-        place = _place(error.__cause__)
+        place = _place(error.__cause__) if isinstance(error, JugfileError) else ""
         say(f"  {place}(-v shows the traceback)")
     return error.exit_code
 

@@ -52,7 +52,7 @@ class Where:
             note(f"there is no store yet at {url}; `taskgraph execute` makes one")
             url, create = "memory:", True
         session = Session(open_store(url, create=create))
-        session.jugfile = path
+        session.jugfile, session.writes = path, create
         click.get_current_context().call_on_close(session.store.close)
         self.prepare()
         with redirect_stdout(sys.stderr if self.json else sys.stdout):
