@@ -82,6 +82,8 @@ class View:
         recent = self._clock() - self._looked < LOOK_AGAIN[self._network]
         if not recent or self._bell.stamp() != self.stamp:
             self.look()
+        elif self._network:  # two rings in one tick of the server's clock leave one stamp
+            self.graveyard.look()
 
     def look(self) -> None:
         """Look at everything anew: tombstones, notes, segments."""

@@ -24,6 +24,8 @@ from taskgraph.errors import HashError
 
 #: Seconds for which a file is too young for its digest to be remembered.
 YOUNG = 2.0
+#: Bytes read at a time.
+_PIECE = 1 << 20
 
 
 class DigestCache(Protocol):
@@ -37,6 +39,14 @@ class DigestCache(Protocol):
         self, path: str, ino: int, size: int, mtime_ns: int, ctime_ns: int, digest: bytes
     ) -> None:
         """Remember a digest."""
+        ...
+
+    def tick(self, size: int) -> None:
+        """Learn, from any thread, that so many more bytes of some file were read."""
+        ...
+
+    def expect(self, count: int) -> None:
+        """Learn that so many files will be asked for."""
         ...
 
 
@@ -55,6 +65,12 @@ class MemoryCache:
     ) -> None:
         """Remember a digest."""
         self._digests[path, ino, size, mtime_ns, ctime_ns] = digest
+
+    def tick(self, size: int) -> None:
+        """Do nothing."""
+
+    def expect(self, count: int) -> None:
+        """Do nothing."""
 
 
 _cache: DigestCache = MemoryCache()
@@ -81,6 +97,16 @@ def set_digest_cache(
     global _cache, _clock_ns
     old, _cache, _clock_ns = _cache, cache or MemoryCache(), clock_ns
     return old
+
+
+def exchange_digest_cache(cache: DigestCache) -> DigestCache:
+    """``old = exchange_digest_cache(cache)``: as :func:`set_digest_cache`; the clock stays."""
+    return set_digest_cache(cache, _clock_ns)
+
+
+def is_young(mtime_ns: int, ctime_ns: int) -> bool:
+    """Tell whether a file with these times may still change without its times showing it."""
+    return _clock_ns() - max(mtime_ns, ctime_ns) < YOUNG * 1e9
 
 
 def status_of(path: str) -> os.stat_result:
@@ -131,23 +157,28 @@ def content_digest(path: str) -> bytes:
             "A file must not change while it is read. Wait until its writer is done, or pass a "
             f"copy. Got {path!r}."
         )
-    if _clock_ns() - max(status.st_mtime_ns, status.st_ctime_ns) >= YOUNG * 1e9:
+    if not is_young(status.st_mtime_ns, status.st_ctime_ns):
         _cache.put(full, *place, digest)
     return digest
 
 
 def _read(path: str) -> bytes:
+    digest, room = hashlib.sha256(), memoryview(bytearray(_PIECE))
     try:
         with Path(path).open("rb", buffering=0) as file:
-            return hashlib.file_digest(file, "sha256").digest()
+            while size := file.readinto(room):
+                digest.update(room[:size])
+                _cache.tick(size)
     except OSError as error:
         raise _unreadable(path, error) from error
+    return digest.digest()
 
 
 def digest_files(
     paths: Iterable[str | os.PathLike[str]],
     threads: int = 4,
     progress: Callable[[int, int], object] | None = None,
+    start: int = 0,
 ) -> dict[str, bytes]:
     """``digests = digest_files(paths)``: digest many files at once, in threads.
 
@@ -159,6 +190,8 @@ def digest_files(
         Files read at a time.
     progress : callable, optional
         Called as ``progress(done, total)`` after each file, in the calling thread.
+    start : int
+        Where in the list to begin: processes that begin at different places share the work.
 
     Returns
     -------
@@ -173,10 +206,12 @@ def digest_files(
     from concurrent.futures import ThreadPoolExecutor
 
     names = list(dict.fromkeys(os.fspath(path) for path in paths))
-    digests = {}
+    turned = names[start:] + names[:start]
+    digests: dict[str, bytes] = {}
+    _cache.expect(len(names))
     with ThreadPoolExecutor(max(1, threads), thread_name_prefix="digest") as pool:
-        for name, digest in zip(names, pool.map(content_digest, names), strict=True):
+        for name, digest in zip(turned, pool.map(content_digest, turned), strict=True):
             digests[name] = digest
             if progress is not None:
                 progress(len(digests), len(names))
-    return digests
+    return {name: digests[name] for name in names}
