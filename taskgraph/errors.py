@@ -51,6 +51,12 @@ class JugfileError(TaskGraphError):
     """The jugfile is missing, can't be read or raised."""
 
 
+class GraphOutdated(TaskError):
+    """The graph no longer fits the store, and the jugfile must be read anew."""
+
+    exit_code = 3
+
+
 class TaskFailed(TaskGraphError):
     """A task raised, died or ran out of time; its dependents are blocked."""
 

@@ -8,13 +8,17 @@ of its classes can be loaded.
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import linecache
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from taskgraph import codecs, hashing
+from taskgraph import codecs, hashing, tenants
+from taskgraph.digestcache import remembering
 from taskgraph.errors import BarrierStop, JugfileError, TaskGraphError
 from taskgraph.session import Session
 
@@ -57,7 +61,7 @@ def read_jugfile(path: Path, session: Session, argv: Sequence[str] = ()) -> Modu
     session.stopped = False
     try:
         code = compile(source, str(path), "exec", dont_inherit=True)
-        with session:
+        with session, _notes(path, source, session), _no_collection():
             exec(code, module.__dict__)
     except BarrierStop:
         session.stopped = True
@@ -73,6 +77,36 @@ def read_jugfile(path: Path, session: Session, argv: Sequence[str] = ()) -> Modu
     except Exception as error:
         raise JugfileError(f"{path} raised {type(error).__name__}: {error}") from error
     return module
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector away while a graph grows.
+
+    Tasks are no garbage, and looking through a million of them again and again takes
+    longer than making them.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@contextmanager
+def _notes(path: Path, source: bytes, session: Session) -> Iterator[None]:
+    """Use and keep what the store remembers of jugfiles and input files."""
+    store, writes = session.store, session.writes
+    for line in tenants.meet(store, path, hashlib.sha256(source).hexdigest(), writes=writes):
+        session.say(line)
+    with remembering(store, session.say, saves=writes) as cache:
+        session.pause = cache.save
+        try:
+            yield
+        finally:
+            session.pause = lambda: None
 
 
 def _where(error: BaseException, path: Path) -> str:

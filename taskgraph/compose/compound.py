@@ -21,7 +21,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from taskgraph.errors import TaskError
+from taskgraph.errors import GraphOutdated, TaskError
 from taskgraph.graph import Graph
 from taskgraph.hashing import Walk
 from taskgraph.session import ANCESTORS, CURRENT, Session, bvalue
@@ -63,7 +63,7 @@ class Compound:
     def __call__(self, *values: Any, **named: Any) -> Any:
         """Return the value that the sub-graph made."""
         if self.hidden is not None:
-            raise TaskError(
+            raise GraphOutdated(
                 f"The result of compound task {self.call.name} went away after the jugfile was "
                 "read, and its inner tasks were not built. Start `taskgraph execute` again."
             )
@@ -164,6 +164,7 @@ def _opaque(session: Session, call: Task, hidden: tuple[Key, ...]) -> Task:
     node = session.graph.index.get(call.key)
     if node is not None:
         session.opaque.append(node)
+        session.inner[node] = hidden
     return task
 
 

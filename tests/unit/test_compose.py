@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import linecache
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import pytest
 
-import taskgraph
 from backends.memory_store import MemoryStore
 from taskgraph import codecs
 from taskgraph.compose import (
-    CachedFunction,
     CompoundTask,
     CompoundTaskGenerator,
     NoLoad,
@@ -30,11 +24,10 @@ from taskgraph.compose import (
     return_tuple,
 )
 from taskgraph.compose import map as map_tasks
-from taskgraph.errors import BarrierStop, HashError, TaskError, TaskFailed
-from taskgraph.hashing.lambdas import encode_function
-from taskgraph.session import CURRENT, Session, barrier
+from taskgraph.errors import TaskError, TaskFailed
+from taskgraph.session import Session
 from taskgraph.store import RESULT, Identity, Origin, Record
-from taskgraph.task import Task, TaskGenerator, Tasklet
+from taskgraph.task import Task, TaskGenerator
 
 CALLS: list[Any] = []
 
@@ -213,11 +206,6 @@ def twice(x: Any, extra: Any = 1) -> Any:
     return [double(x), double(extra)]
 
 
-@CompoundTaskGenerator
-def outer(x: Any) -> Any:
-    return total(twice(x, 5))
-
-
 def reread(session: Session, build: Callable[[], Any]) -> tuple[Session, Any]:
     """Build again in a session of its own over the same store, as another process would."""
     other = Session(session.store.handle())  # type: ignore[attr-defined]
@@ -271,185 +259,3 @@ def test_an_invalidate_of_any_ancestor_reaches_an_opaque_node(session: Session, 
     again, _ = reread(session, lambda: twice(double(3)))
     assert run(again) == 0
     assert len(again.graph) == 2
-
-
-def test_without_ancestors_in_the_record_the_invalidate_would_be_missed(session: Session) -> None:
-    """The planted fault: a worker that forgets the list lets a killed value live."""
-    task = twice(7)
-    worker = session.store.enter(Identity("host", "boot", 1, "birth"))
-    payload, digest = codecs.encode([0, 0])
-    record = Record(task.key, RESULT, 0, digest, b"", Origin(), 0, 0, 0, 0, 1, payload)
-    session.store.publish(worker, [record])
-    session.store.invalidate([double(7).key])
-    other, opaque = reread(session, lambda: twice(7))
-    assert other.present([other.graph.node(opaque)]) == b"\1"
-
-
-def test_nested_compound_tasks_hand_their_ancestors_on(session: Session) -> None:
-    value_of(session, twice(7, 5))
-    other, task = reread(session, lambda: outer(7))
-    named = ancestors_of(task, other.graph)
-    assert named is not None
-    assert {double(7).key, double(5).key, Task(twice.f, 7, 5).key} <= set(named)
-    assert value_of(other, task) == 24
-    session.store.invalidate([double(7).key])
-    fresh, _ = reread(session, lambda: outer(7))
-    assert len(fresh.graph) == 5
-
-
-def test_a_result_that_went_away_is_an_error_with_a_way_out(session: Session) -> None:
-    value_of(session, twice(7))
-    other, opaque = reread(session, lambda: twice(7))
-    with pytest.raises(TaskError, match="execute` again"):
-        opaque.call(other.value)
-
-
-def test_a_barrier_inside_a_compound_task_stops_and_goes_on(session: Session) -> None:
-    def build(x: Any) -> Any:
-        inner = double(x)
-        barrier()
-        return double(session.value(inner))
-
-    build.__qualname__ = "build"
-    with pytest.raises(BarrierStop):
-        CompoundTask(build, 3)
-    run(session)
-    assert value_of(session, CompoundTask(build, 3)) == 12
-
-
-def test_a_compound_task_without_a_session_is_its_sub_graph() -> None:
-    token = CURRENT.set(None)
-    try:
-        assert [one.name.split(".")[-1] for one in twice(7).dependencies()] == ["double"] * 2
-    finally:
-        CURRENT.reset(token)
-
-
-def test_cached_function_waits_as_a_barrier_does(session: Session) -> None:
-    with pytest.raises(BarrierStop):
-        CachedFunction(double, 4)
-    session.wait_for = lambda nodes: run(session) == 1
-    assert CachedFunction(double, 4) == 8
-
-
-# -- functions of tasklets -------------------------------------------------------------
-
-SCALE = 3
-
-
-def adder(n: int) -> Callable[[int], int]:
-    def local(x: int) -> int:
-        """Add."""
-        return x + n
-
-    return local
-
-
-def test_lambdas_are_told_apart_by_text_and_by_what_they_hold() -> None:
-    one, two = (lambda x: x + 1), (lambda x: x + 2)
-    true, none, first, second = (lambda x: True), (lambda x: None), (lambda x: x), (lambda y: y)
-    defaults = [(lambda x, i=i: x + i) for i in range(2)]
-    partials = [partial(adder(1), 1), partial(adder(1), 2)]
-    functions = [one, two, true, none, first, second, *defaults, *partials, adder(1), adder(2), len]
-    assert len({encode_function(f) for f in functions}) == len(functions)
-    assert encode_function(adder(1)) == encode_function(adder(1))
-    assert encode_function(add) != encode_function(plus_one)
-
-
-def test_a_module_constant_that_a_lambda_reads_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    scaled = lambda x: x * SCALE  # noqa: E731
-    before = encode_function(scaled)
-    monkeypatch.setitem(globals(), "SCALE", 4)
-    assert encode_function(scaled) != before
-
-
-def test_a_lambda_without_source_or_with_a_nameless_value_is_an_error() -> None:
-    bare = eval("lambda x: x + 1")
-    with pytest.raises(HashError, match="source text"):
-        encode_function(bare)
-    stream = (i for i in range(3))
-    with pytest.raises(HashError, match="no stable identity: stream"):
-        encode_function(lambda x: (x, stream))
-
-
-def test_a_lambda_of_a_file_that_no_longer_parses_is_an_error() -> None:
-    name = "<cell that changed>"
-    code = compile("f = lambda x: x", name, "exec")
-    linecache.cache[name] = (7, None, ["f = lambda x: (\n"], name)
-    space: dict[str, Any] = {}
-    exec(code, space)
-    with pytest.raises(HashError, match="has changed"):
-        encode_function(space["f"])
-
-
-def test_a_lambda_tasklet_has_a_value(session: Session) -> None:
-    part = Tasklet(double(4), lambda x: x + SCALE)
-    assert value_of(session, total([part, Tasklet(part, plus_one)])) == 23
-
-
-# -- the front step -------------------------------------------------------------------
-
-
-def test_import_taskgraph_loads_nothing_heavy() -> None:
-    heavy = "numpy torch click redis inspect ast backends asyncio"
-    program = f"import sys, taskgraph; print([m for m in {heavy.split()} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert done.stdout.strip() == b"[]"
-
-
-@pytest.mark.parametrize("name", taskgraph.__all__)
-def test_every_public_name_is_there(name: str) -> None:
-    assert getattr(taskgraph, name) is getattr(taskgraph, name)
-    assert name in dir(taskgraph)
-
-
-def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        taskgraph.nonsense  # noqa: B018
-
-
-def test_session_is_the_function_in_whatever_order_things_are_imported() -> None:
-    program = (
-        "import taskgraph.session; from taskgraph import session; "
-        "from taskgraph.session import Session; import taskgraph.notebook; "
-        "assert session is taskgraph.session is taskgraph.notebook.session; "
-        "import sys; assert sys.modules['taskgraph.session'].Session is Session"
-    )
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
-
-
-def test_a_notebook_session_is_active_until_it_is_closed() -> None:
-    program = (
-        "import taskgraph\n"
-        "from backends.memory_store import MemoryStore\n"
-        "from taskgraph.session import CURRENT\n"
-        "def f(x): return x\n"
-        "one = taskgraph.session(MemoryStore(), name='cells')\n"
-        "assert taskgraph.is_running() and taskgraph.Task(f, 1).name == 'cells.f'\n"
-        "assert len(one.graph) == 1\n"
-        "one.close()\n"
-        "assert not taskgraph.is_running()\n"
-        "with taskgraph.session('memory:') as two:\n"
-        "    assert CURRENT.get() is two\n"
-        "assert not taskgraph.is_running()\n"
-    )
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
-
-
-def test_a_notebook_session_outlives_the_context_of_its_cell() -> None:
-    program = (
-        "import contextvars, taskgraph\n"
-        "from IPython.core.interactiveshell import InteractiveShell\n"
-        "from backends.memory_store import MemoryStore\n"
-        "shell = InteractiveShell.instance()\n"
-        "begin = lambda: taskgraph.session(MemoryStore(), name='cells')\n"
-        "one = contextvars.copy_context().run(begin)\n"
-        "assert not taskgraph.is_running()\n"
-        "shell.events.trigger('pre_run_cell', None)\n"
-        "assert taskgraph.is_running()\n"
-        "one.close()\n"
-        "shell.events.trigger('pre_run_cell', None)\n"
-        "assert not taskgraph.is_running()\n"
-    )
-    pytest.importorskip("IPython")
-    subprocess.run([sys.executable, "-c", program], check=True)
