@@ -125,6 +125,11 @@ def reap(process: subprocess.Popen[bytes], deadline: float) -> tuple[int, float]
     return process.returncode, used.ru_utime + used.ru_stime
 
 
+def _environment() -> dict[str, str]:
+    """Return the environment of a command: compiled bytecode is kept, as for any user."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run(
     commands: Sequence[Sequence[str]],
     cwd: Path,
@@ -156,7 +161,7 @@ def run(
             subprocess.Popen(
                 command,
                 cwd=cwd,
-                env={**os.environ, **(env or {})},
+                env={**_environment(), **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

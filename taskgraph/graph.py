@@ -48,6 +48,8 @@ class Graph:
         if dependencies:
             try:
                 edges = [index[dependency.key] for dependency in dependencies]
+                if len(edges) > 1 and len(set(edges)) < len(edges):
+                    edges = list(dict.fromkeys(edges))
             except KeyError:
                 del index[task.key]
                 self.adopt(dependencies)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from operator import itemgetter
 from typing import Any
 
 from taskgraph.errors import TaskError
@@ -72,7 +73,7 @@ class CallShape:
     positional: tuple[int, ...]  #: where in ``values`` the positional arguments are
     keywords: tuple[tuple[str, int], ...]  #: and the keyword arguments
     straight: bool  #: values are just the positional arguments, in order
-    arrange: Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...]] | None
+    arrange: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None  #: given order -> canonical
     labels: tuple[str, ...] = ()  #: parameter name of each value, for messages
 
 
@@ -93,12 +94,6 @@ def call_shape(
     prefix = [b"taskgraph task %d\n" % SCHEME, _framed(name), _version(options.version)]
     prefix += [b"%d:" % len(labels), *(_framed(labels[source]) for source in order)]
 
-    in_order = order == list(range(len(labels)))
-
-    def arrange(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        given = [*args, *map(kwargs.__getitem__, keywords)]
-        return tuple(given if in_order else [given[source] for source in order])
-
     return CallShape(
         f=f,
         name=name,
@@ -108,7 +103,7 @@ def call_shape(
         positional=tuple(place_of[source] for source in range(count)),
         keywords=tuple((word, place_of[count + i]) for i, word in enumerate(keywords)),
         straight=straight,
-        arrange=None if straight else arrange,
+        arrange=None if order == list(range(len(labels))) else itemgetter(*order),
     )
 
 

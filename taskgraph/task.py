@@ -30,7 +30,7 @@ class Recorder(Protocol):
     """Sees every task as it is made."""
 
     def record(self, task: Task, dependencies: Sequence[Task]) -> None:
-        """Take notice of a new task and the tasks among its arguments."""
+        """Take notice of a new task and the tasks among its arguments, as often as met."""
         ...
 
 
@@ -307,9 +307,11 @@ def _plain(f: Callable[..., Any]) -> TaskGenerator:
 
 def _fill(task: Task, shape: CallShape, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Give a new task its shape, values and key, and announce it."""
-    values = shape.arrange(args, kwargs) if shape.arrange is not None else args
+    values = (*args, *kwargs.values()) if kwargs else args
+    if shape.arrange is not None:
+        values = shape.arrange(values)
     task.shape = shape
-    deps: list[Any] = []
+    deps: Sequence[Any] = ()
     if len(values) == 1 and type(values[0]) is int and -_PLAIN_INT < values[0] < _PLAIN_INT:
         task.values = values
         task.key = sha256(b"%bi%d;" % (shape.prefix, values[0])).digest()
@@ -319,13 +321,14 @@ def _fill(task: Task, shape: CallShape, args: tuple[Any, ...], kwargs: dict[str,
             task.values = tuple([ENCODERS[type(value)](value, walk) for value in values])
         except (HashError, TaskError, RecursionError) as error:
             raise _located(error, shape, values) from error
-        task.key = sha256(shape.prefix + b"".join(walk.out)).digest()
-        deps = walk.deps
+        walk.out.insert(0, shape.prefix)
+        task.key = sha256(b"".join(walk.out)).digest()
+        deps = roots(walk.deps) if walk.indirect else walk.deps
         if walk.fragile:
             FRAGILE[task.key] = walk.fragile
     recorder = RECORDER.get()
     if recorder is not None:
-        recorder.record(task, roots(deps) if deps else ())
+        recorder.record(task, deps)
 
 
 def _located(
@@ -365,5 +368,14 @@ def _encode_tasklet(tasklet: Any, walk: Walk) -> Any:
     return tasklet
 
 
-register_dependency(Task, _encode_task)
+def _encode_tasks(tasks: list[Any], walk: Walk) -> bool:
+    """Encode a list of nothing but tasks: the fan-in of a graph, in three calls."""
+    if len({*map(type, tasks)}) != 1:
+        return False
+    walk.out.append(b"K" + b"K".join([task.key for task in tasks]))
+    walk.deps += tasks
+    return True
+
+
+register_dependency(Task, _encode_task, _encode_tasks)
 register_dependency(Tasklet, _encode_tasklet)

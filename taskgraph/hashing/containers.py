@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from taskgraph.hashing.walk import ENCODERS as _ALL
-from taskgraph.hashing.walk import MAX_DEPTH, Encoder, Walk, too_deep
+from taskgraph.hashing.walk import MANY, MAX_DEPTH, Encoder, Walk, too_deep
 
 
 def _list(obj: list[Any], walk: Walk) -> list[Any]:
@@ -22,6 +22,9 @@ def _list(obj: list[Any], walk: Walk) -> list[Any]:
     if walk.depth > MAX_DEPTH:
         raise too_deep(obj)
     walk.out.append(b"l%d:" % len(obj))
+    if obj and type(obj[0]) in MANY and MANY[type(obj[0])](obj, walk):
+        walk.depth -= 1
+        return obj.copy()
     copy = [_ALL[type(item)](item, walk) for item in obj]
     walk.depth -= 1
     return copy

@@ -7,7 +7,7 @@ from typing import Any
 
 from taskgraph.errors import HashError
 from taskgraph.hashing.substitution import REBUILDERS, call_value_of
-from taskgraph.hashing.walk import ENCODERS, Encoder
+from taskgraph.hashing.walk import ENCODERS, MANY, Encoder, Walk
 from taskgraph.hashing.wrappers import hasher_encoder
 
 _DEPENDENCIES: dict[type, Encoder] = {}
@@ -37,7 +37,9 @@ def register_hasher(cls: type, function: Callable[[Any], Any]) -> None:
     REBUILDERS[cls] = None
 
 
-def register_dependency(cls: type, encoder: Encoder) -> None:
+def register_dependency(
+    cls: type, encoder: Encoder, many: Callable[[list[Any], Walk], bool] | None = None
+) -> None:
     """Make a class, with its subclasses, one that stands for a value computed later.
 
     Parameters
@@ -47,9 +49,24 @@ def register_dependency(cls: type, encoder: Encoder) -> None:
     encoder : callable
         Appends ``b"K" + key`` to ``walk.out`` and the object to ``walk.deps``; returns
         the object.
+    many : callable, optional
+        Does the same for a list of nothing else; returns False when there is something
+        else in it. A class without it is taken to stand for other dependencies.
     """
+    if many is not None:
+        MANY[cls] = many
+    else:
+        encoder = _indirect(encoder)
     _DEPENDENCIES[cls] = ENCODERS[cls] = encoder
     REBUILDERS[cls] = call_value_of
+
+
+def _indirect(encoder: Encoder) -> Encoder:
+    def encode(obj: Any, walk: Walk) -> Any:
+        walk.indirect = True
+        return encoder(obj, walk)
+
+    return encode
 
 
 def dependency_encoder(cls: type) -> Encoder | None:

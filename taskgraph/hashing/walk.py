@@ -30,19 +30,22 @@ class Walk:
     wrapped : int
         How many values met stand for another one at run time (``NoHash``,
         ``__taskgraph_value__``): with none and no dependency, nothing needs substituting.
+    indirect : bool
+        A dependency was met that stands for others (a tasklet), not for itself.
     depth : int
         Levels of nesting above the value at hand.
     inside : int
         Above zero within an object that is compared with its pickled copy as a whole.
     """
 
-    __slots__ = ("deps", "depth", "fragile", "inside", "out", "wrapped")
+    __slots__ = ("deps", "depth", "fragile", "indirect", "inside", "out", "wrapped")
 
     def __init__(self) -> None:
         self.out: list[bytes] = []
         self.deps: list[Any] = []
         self.fragile: list[tuple[Any, bytes]] = []
         self.wrapped = 0
+        self.indirect = False
         self.depth = 0
         self.inside = 0
 
@@ -108,6 +111,9 @@ class Encoders(dict[type, Encoder]):
 
 
 ENCODERS = Encoders()
+
+#: Exact type -> encoder of a whole list that holds nothing else; False when it does.
+MANY: dict[type, Callable[[list[Any], Walk], bool]] = {}
 
 #: Exact type -> digest of what may change, where it is cheaper than :func:`digest`.
 FINGERPRINTS: dict[type, Callable[[Any], bytes]] = {}
