@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         return_tuple,
     )
     from taskgraph.hashing import CustomHash, File, NoHash, register_hasher, timed_path
+    from taskgraph.hashing.files import files
     from taskgraph.notebook import session
     from taskgraph.session import barrier, bvalue, is_running, value
     from taskgraph.task import Task, TaskGenerator, Tasklet
@@ -41,6 +42,7 @@ _HOMES = {
         "identity iteratetask map mapreduce reduce return_tuple"
     ),
     "hashing": "CustomHash File NoHash register_hasher timed_path",
+    "hashing.files": "files",
     "notebook": "session",
     "session": "barrier bvalue is_running value",
     "task": "Task TaskGenerator Tasklet",
@@ -63,6 +65,7 @@ __all__ = [
     "bvalue",
     "currymap",
     "execute_command",
+    "files",
     "identity",
     "is_running",
     "iteratetask",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import errno
 import traceback
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from taskgraph.errors import CodecError, HashError
@@ -79,8 +79,11 @@ class Attempts:
         records = self._records.get(node, ())
         return len({record.origin.worker for record in records if record.kind == DEATH})
 
-    def verdict(self, node: int, hosts: set[str]) -> tuple[Verdict, float]:
-        """Return what becomes of a node, and the seconds to wait before a new try."""
+    def verdict(self, node: int, hosts: Callable[[], set[str]]) -> tuple[Verdict, float]:
+        """Return what becomes of a node, and the seconds to wait before a new try.
+
+        ``hosts()``, those with live workers, is asked only after trouble of a machine.
+        """
         records = self._records.get(node, [])
         if not records:
             return Verdict.NONE, 0.0
@@ -95,7 +98,7 @@ class Attempts:
             tried = {report.host for report in reports}
             if self._origins.host not in tried:
                 return Verdict.AGAIN, 0.0
-            if hosts - tried:
+            if hosts() - tried:
                 return Verdict.ELSEWHERE, 0.0
         return Verdict.FINAL, 0.0
 
@@ -108,7 +111,7 @@ class Attempts:
             tail = error.tail or tail
         return FailureReport(
             exception=type(error).__name__,
-            message=str(error),
+            message=words_of(error),
             traceback=trimmed_traceback(error),
             log=tail,
             host=self._origins.host,
@@ -130,9 +133,10 @@ class Attempts:
 
     def blame_dead(
         self, infos: Iterable[WorkerInfo], outbox: Outbox, epoch: int, now: float, offset: float
-    ) -> None:
-        """Record the deaths of workers whose supervisor died too and could not."""
+    ) -> list[int]:
+        """Record the deaths of workers whose supervisor died too; return the nodes to judge."""
         index = self._session.graph.index
+        blamed = []
         for info in infos:
             token = (info.worker, info.running)
             if info.alive or not info.running or token in self._blamed:
@@ -142,7 +146,8 @@ class Attempts:
             if node is None or self._scheduler.state[node] == DONE:
                 continue
             self.load([node])
-            if any(r.origin.worker == info.worker for r in self._records.get(node, ())):
+            known = self._records.get(node, ())
+            if any(r.kind == DEATH and r.origin.worker == info.worker for r in known):
                 continue
             task = self._session.graph.tasks[node]
             origin = self._origins.of_dead(task, info.worker, info.identity.host)
@@ -155,6 +160,8 @@ class Attempts:
             record = death_record(task.key, epoch, origin, now + offset, report)
             self.add(node, record)
             outbox.add(record, 0, now)
+            blamed.append(node)
+        return blamed
 
 
 def death_record(key: bytes, epoch: int, origin: Any, when: float, report: FailureReport) -> Record:
@@ -179,6 +186,14 @@ def kind_of(error: BaseException) -> str:
     if isinstance(error, RuntimeError) and "CUDA" in str(error):
         return HOST
     return ERROR
+
+
+def words_of(error: BaseException) -> str:
+    """Return an exception's message, at most 20,000 characters, whatever its class does."""
+    try:
+        return str(error)[:20000]
+    except Exception as other:  # noqa: BLE001  # a stranger's __str__ may raise anything
+        return f"({type(error).__name__} can't be shown: {type(other).__name__})"
 
 
 def trimmed_traceback(error: BaseException) -> str:

@@ -12,13 +12,15 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from taskgraph.errors import UsageError
+
 SLOT = 256
 _HEAD = 64
 _KEY = 48
 _COUNTS = struct.Struct("<7Q")  # executed, failed here, total, done, failed, blocked, left
 _COUNTS_AT = 88
 _AMOUNTS_AT = 160
-_MOST_RESOURCES = 8
+_MOST_RESOURCES = (SLOT - _AMOUNTS_AT) // 8
 
 #: Values of the stop flag: go on; claim no more; stop now.
 GO, FINISH, STOP = 0, 1, 2
@@ -44,7 +46,12 @@ class Board:
     def __init__(self, slots: int, resources: Mapping[str, float] | None = None) -> None:
         self.slots = slots
         self.budget = dict(resources or {})
-        self.names = sorted(self.budget)[:_MOST_RESOURCES]
+        self.names = sorted(self.budget)
+        if len(self.names) > _MOST_RESOURCES:
+            raise UsageError(
+                f"There can be at most {_MOST_RESOURCES} kinds of resources, the machine's memory "
+                f"and GPUs among them; got {', '.join(self.names)}."
+            )
         self._map = mmap.mmap(-1, _HEAD + SLOT * slots)
 
     # -- the stop flag ----------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import secrets
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from taskgraph import codecs, isolation, processes
 from taskgraph.attempts import Attempts
+from taskgraph.board import ENDED
 from taskgraph.capture import Capture
 from taskgraph.errors import StoreError, TaskError
 from taskgraph.failures import FailureReport
@@ -23,7 +25,7 @@ from taskgraph.provenance import identity
 from taskgraph.scheduler import Scheduler
 from taskgraph.session import CURRENT, Session
 from taskgraph.task import RECORDER, Task, verify_arguments
-from taskgraph.workbench import Workbench
+from taskgraph.workbench import InputGone, Workbench
 from taskgraph.worker import Worker
 
 if TYPE_CHECKING:
@@ -45,29 +47,53 @@ class Refusal:
         )
 
 
-def employ(
-    job: Job, session: Session, scheduler: Scheduler, slot: int, line: socket.socket
-) -> int:
+class Onlooker(Session):
+    """The session that a running task finds: the worker's, seen as the worker last saw it.
+
+    A task that asks for a ``value`` must not take in news of the store: the worker would
+    never hear them, and a tombstone among them would let it stamp new epochs on old inputs.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.store)
+        self.__dict__.update(session.__dict__)
+
+    def look(self) -> None:
+        """Do nothing."""
+
+
+def employ(job: Job, session: Session, scheduler: Scheduler, slot: int, line: socket.socket) -> int:
     """Be a worker; return its exit code."""
-    store = session.store
-    CURRENT.set(session)
-    RECORDER.set(Refusal())
+    store, board = session.store, job.board
     echo = sys.stderr
     me = identity()
-    name = store.enter(me)
-    job.board.sign(slot, os.getpid(), name)
-    capture = Capture(echo if job.orders.verbose else None)
 
     def say(text: str) -> None:
-        echo.write(f"\r\033[K{text}\n" if echo.isatty() else f"{text}\n")
-        echo.flush()
+        with contextlib.suppress(OSError, ValueError):  # a terminal that went away
+            echo.write(f"\r\033[K{text}\n" if echo.isatty() else f"{text}\n")
+            echo.flush()
 
+    def enter() -> str:
+        name = store.enter(me)
+        board.sign(slot, os.getpid(), name)
+        return name
+
+    processes.close_input()
+    try:
+        name = enter()
+    except StoreError as error:
+        say(f"taskgraph: error: {error}")
+        board.set_state(slot, ENDED)
+        return 4
+    CURRENT.set(Onlooker(session))
+    RECORDER.set(Refusal())
+    capture = Capture(echo if job.orders.verbose else None)
     scheduler.start = secrets.randbelow(256)
     origins = Origins(session.graph, store, name, me, job.jugfile, job.jugfile_name)
     apart = isolation.Line(line, capture.write)
     worker = Worker(
-        session, scheduler, name, board=job.board, slot=slot, orders=job.orders,
-        origins=origins, capture=capture, run_apart=apart.run, say=say,
+        session, scheduler, name, board=board, slot=slot, orders=job.orders,
+        origins=origins, capture=capture, run_apart=apart.run, say=say, enter=enter,
     )  # fmt: skip
     processes.ignore_interrupts()
     processes.on_signals(
@@ -79,11 +105,10 @@ def employ(
         code = worker.run()
     except StoreError as error:
         say(f"taskgraph: error: {error}")
-        return 4
+        code = 4
     if worker.reason:
-        say(f"worker {name[:8]} stops: {worker.reason}")
-        if code == 1 and worker.reason.startswith("the first five"):
-            return 1
+        say(f"worker {worker.name[:8]} stops: {worker.reason}")
+    board.set_state(slot, ENDED)  # else it did not end by itself: a task ended the process
     return code
 
 
@@ -93,13 +118,17 @@ def run_isolated(job: Job, session: Session, node: int, fds: Sequence[int]) -> N
     task = session.graph.tasks[node]
     CURRENT.set(session)
     RECORDER.set(Refusal())
+    processes.close_input()
     processes.ignore_interrupts()
 
     def work() -> Ran:
-        session.look()
         bench = Workbench(session, 0)
         needs = [session.graph.tasks[source] for source in session.graph.dependencies(node)]
-        bench.fetch(needs)
+        try:
+            session.look()
+            bench.fetch(needs)
+        except StoreError as error:  # a store that is away is no failure of the task
+            raise InputGone(str(error)) from error
         inputs = bench.digests(needs)
         cpu = time.process_time()
         verify_arguments(task)
@@ -110,10 +139,8 @@ def run_isolated(job: Job, session: Session, node: int, fds: Sequence[int]) -> N
         return Ran(payload, digest, inputs, time.process_time() - cpu, peak)
 
     def report(error: BaseException) -> FailureReport:
-        sys.stdout.flush()
         scheduler = Scheduler(session.graph, bytearray(len(session.graph)))
         origins = Origins(session.graph, store, "", identity(), job.jugfile, job.jugfile_name)
-        tail = os.pread(1, 8192, max(0, os.fstat(1).st_size - 8192)).decode("utf-8", "replace")
-        return Attempts(session, scheduler, origins).report(task, error, tail)
+        return Attempts(session, scheduler, origins).report(task, error, "")
 
     isolation.serve(fds, work, report)

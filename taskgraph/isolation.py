@@ -6,6 +6,11 @@ from the store, runs the task, and writes the encoded result into the socket; wh
 prints goes to the file. The worker waits, with a deadline. However the child ends, the
 worker lives: a crash or a timeout is a failure of this task only. The worker publishes.
 
+The end of a child is told by the template, not by its socket: something that the task
+started may hold that open. A child is a process group of its own, which is killed with
+it. Only when the template has told the end does the next task begin, so that memory and
+GPUs are free by then.
+
 Nothing that has run a task ever forks: the template has not, and the child ends.
 """
 
@@ -14,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -21,8 +27,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import IO, Any, NamedTuple
 
+from taskgraph import processes
 from taskgraph.failures import FailureReport
 from taskgraph.store import Buffer, Payload
 from taskgraph.workbench import InputGone
@@ -79,6 +87,9 @@ class Line:
         Monotonic seconds.
     take_output : callable
         Given what the child printed.
+    orphaned : callable
+        Called when the template is gone; must not return. The template's death is no
+        failure of the task, and a worker without one may not publish anything.
     """
 
     def __init__(
@@ -86,10 +97,14 @@ class Line:
         sock: socket.socket,
         take_output: Callable[[str], Any],
         clock: Callable[[], float] = time.monotonic,
+        orphaned: Callable[[], Any] = lambda: os._exit(3),
     ) -> None:
         self._sock = sock
         self._clock = clock
         self._take_output = take_output
+        self._orphaned = orphaned
+        self._pid = 0
+        self._status: int | None = None  #: of the present child, once it has ended
 
     def run(self, node: int, epoch: int, timeout: float | None) -> Ran:
         """Run a node in a child and return its encoded result.
@@ -98,34 +113,47 @@ class Line:
         ------
         ChildTimeout, ChildDied, ChildFailed, InputGone
         """
+        self._pid, self._status = 0, None
         ours, theirs = socket.socketpair()
         with ours, tempfile.TemporaryFile() as output:
             with theirs:
-                fds = [theirs.fileno(), output.fileno()]
-                socket.send_fds(self._sock, [REQUEST.pack(node, epoch)], fds)
-            deadline = None if timeout is None else self._clock() + timeout
+                self._ask(node, epoch, [theirs.fileno(), output.fileno()])
             try:
-                return self._receive(ours, deadline)
+                ran = self._receive(ours, timeout)
             except TimeoutError:
-                error: ChildTimeout | ChildDied = ChildTimeout(
+                error: ChildTimeout | ChildDied | ChildFailed | InputGone = ChildTimeout(
                     f"A task must end within its timeout of {timeout:g} s; it was killed. Raise "
                     "timeout= or find out what it waits for (the tail of its output is kept)."
                 )
-                self._end_of(self._pid, kill=True)
+                processes.kill_group(self._pid)
             except EOFError:
-                error = ChildDied(_how_it_ended(self._end_of(self._pid, kill=False)))
-            finally:
-                tail = _tail(output)
-                if tail:
-                    self._take_output(tail)
-            error.tail = tail
+                error = ChildDied(_how_it_ended(self._end()))
+            except (ChildFailed, InputGone) as told:
+                error = told
+            else:
+                self._end()
+                self._pass_on(output)
+                return ran
+            self._end()
+            _explain(error, self._pass_on(output))
             raise error
 
-    _pid = 0
+    def _ask(self, node: int, epoch: int, fds: list[int]) -> None:
+        try:
+            socket.send_fds(self._sock, [REQUEST.pack(node, epoch)], fds)
+        except ConnectionError:
+            self._orphaned()
+            raise
 
-    def _receive(self, sock: socket.socket, deadline: float | None) -> Ran:
-        self._pid = 0
+    def _pass_on(self, output: IO[bytes]) -> str:
+        tail = _tail(output)
+        if tail:
+            self._take_output(tail)
+        return tail
+
+    def _receive(self, sock: socket.socket, timeout: float | None) -> Ran:
         (self._pid,) = _LENGTH.unpack(self._read(sock, _LENGTH.size, None))
+        deadline = None if timeout is None else self._clock() + timeout
         (size,) = _LENGTH.unpack(self._read(sock, _LENGTH.size, deadline))
         head = json.loads(self._read(sock, size, deadline))
         if "gone" in head:
@@ -141,27 +169,53 @@ class Line:
         data = bytearray(size)
         view, got = memoryview(data), 0
         while got < size:
-            if deadline is not None:
-                left = deadline - self._clock()
-                if left <= 0:
-                    raise TimeoutError
-                sock.settimeout(left)
+            self._wait(sock, deadline)
             count = sock.recv_into(view[got:])
             if not count:
                 raise EOFError
             got += count
         return data
 
-    def _end_of(self, pid: int, *, kill: bool) -> int:
-        """Wait until the template has seen a child end; return the wait status."""
-        if kill:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def _wait(self, sock: socket.socket, deadline: float | None) -> None:
+        """Wait until there is something to read; raise EOFError when nothing will ever be."""
         while True:
-            reply = self._read(self._sock, REQUEST.size, None)
-            ended, status = REQUEST.unpack(reply)
-            if ended == pid or not pid:
-                return int(status)
+            left = None if deadline is None else deadline - self._clock()
+            if left is not None and left <= 0:
+                raise TimeoutError
+            watched = select.poll()
+            watched.register(sock, select.POLLIN)
+            if self._status is None:
+                watched.register(self._sock, select.POLLIN)
+            elif not watched.poll(0):
+                raise EOFError
+            ready = [fd for fd, _ in watched.poll(None if left is None else 1000 * left)]
+            if sock.fileno() in ready:
+                return
+            if ready:
+                self._end()
+
+    def _end(self) -> int:
+        """Wait until the template has seen the child end; return the wait status."""
+        data = b""
+        while self._status is None:
+            try:
+                more = self._sock.recv(REQUEST.size - len(data))
+            except ConnectionError:
+                more = b""
+            if not more:
+                self._orphaned()
+                raise EOFError
+            data += more
+            if len(data) == REQUEST.size:
+                self._status = int(REQUEST.unpack(data)[1])
+        return self._status
+
+
+def _explain(error: Exception, tail: str) -> None:
+    if isinstance(error, ChildFailed):
+        error.report = replace(error.report, log=tail)
+    elif isinstance(error, ChildTimeout | ChildDied):
+        error.tail = tail
 
 
 def _how_it_ended(status: int) -> str:
@@ -201,6 +255,7 @@ def serve(
     """In the forked child: run ``work`` and write its outcome into the socket."""
     import faulthandler
 
+    os.setpgid(0, 0)
     conn = socket.socket(fileno=fds[0])
     os.dup2(fds[1], 1)
     os.dup2(fds[1], 2)
@@ -220,11 +275,12 @@ def serve(
         }  # fmt: skip
     except InputGone as gone:
         head = {"gone": str(gone)}
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # a failure is a record
+    except BaseException as error:  # noqa: BLE001  # a failure is a record
         from dataclasses import asdict
 
         head = {"report": asdict(report(error))}
-    out.flush()
+    with contextlib.suppress(OSError, ValueError):  # the task may have closed it
+        out.flush()
     text = json.dumps(head).encode()
     conn.sendall(_LENGTH.pack(len(text)) + text)
     for part in parts:

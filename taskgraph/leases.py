@@ -17,7 +17,7 @@ class Leases:
 
     def __init__(self, store: Store, worker: str, scheduler: Scheduler) -> None:
         self._store = store
-        self._worker = worker
+        self.worker = worker
         self._scheduler = scheduler
         self._claims: list[Claim] = []
         self.held = bytearray(256)  #: 1 for each bucket that is held
@@ -32,7 +32,7 @@ class Leases:
         keys = self._scheduler.keys
         coarse = coarse and self._store.coarse_bits == 8
         wanted = {keys[node]: node for node in nodes}
-        claim = self._store.claim(self._worker, list(wanted), coarse=coarse)
+        claim = self._store.claim(self.worker, list(wanted), coarse=coarse)
         self._claims.append(claim)
         self.epoch = max(self.epoch, claim.epoch)
         if len(claim.keys) == len(wanted):
@@ -48,10 +48,15 @@ class Leases:
         return got, busy
 
     def release(self) -> None:
-        """Free everything."""
-        claims, self._claims = self._claims, []
-        for claim in claims:
-            self._store.release(self._worker, claim)
+        """Free everything; a claim that could not be freed is still there to be freed later."""
         if self.coarse:
             self.coarse = False
             self.held = bytearray(256)
+        while self._claims:
+            self._store.release(self.worker, self._claims[-1])
+            self._claims.pop()
+
+    def forget(self, worker: str) -> None:
+        """Begin anew as another worker: the locks of the one before are no longer held."""
+        self._claims.clear()
+        self.coarse, self.held, self.worker = False, bytearray(256), worker

@@ -7,12 +7,15 @@ set in an earlier cell is unset; there the session is made active before each ce
 
 from __future__ import annotations
 
+import atexit
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from taskgraph import codecs, hashing
+from taskgraph.digestcache import remembering
 from taskgraph.session import CURRENT, Session
 from taskgraph.store import Store
 from taskgraph.task import RECORDER
@@ -60,6 +63,12 @@ class OpenSession(Session):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
+        self.writes = True
+        self._notes = ExitStack()
+        cache = self._notes.enter_context(remembering(store, self.say, saves=True))
+        self.pause = cache.save
+        self._notes.callback(atexit.unregister, cache.save)
+        atexit.register(cache.save)  # a kernel may end without closing its sessions
         activate(self)
 
     def __exit__(self, *exc: object) -> None:
@@ -69,6 +78,7 @@ class OpenSession(Session):
     def close(self) -> None:
         """End the session and let go of its store."""
         deactivate(self)
+        self._notes.close()
         self.store.close()
 
 

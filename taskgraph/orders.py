@@ -19,6 +19,10 @@ class Orders:
     verbose: bool = False  #: show on the terminal what tasks print
     pdb: bool = False  #: stop in the debugger at the first failure
 
+    def room(self, executed: int) -> int:
+        """Return how many more tasks a worker may run."""
+        return sys.maxsize if self.max_tasks is None else self.max_tasks - executed
+
     def enough(self, executed: int, seconds: float) -> str:
         """Return why to stop now, or an empty string."""
         if self.max_tasks is not None and executed >= self.max_tasks:

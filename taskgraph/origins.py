@@ -67,6 +67,11 @@ class Origins:
             return replace(origin, extra=record_extra(task, self._graph))
         return origin
 
+    def rename(self, worker: str) -> None:
+        """Make origins for another worker id from now on."""
+        self._base = replace(self._base, worker=worker)
+        self._known.clear()
+
     def of_dead(self, task: Task, worker: str, host: str) -> Origin:
         """Return the origin of a death that another worker died."""
         return replace(self.of(task), worker=worker, host=host)

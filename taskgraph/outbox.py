@@ -9,13 +9,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from taskgraph.errors import StoreFull, StoreUnreachable
+from taskgraph.errors import StoreError, StoreFull, StoreUnreachable
 from taskgraph.store import Record, Store
 
 #: Seconds a result may wait for company.
 PATIENCE = 0.1
 #: Bytes of results that may wait.
 MOST_BYTES = 32 << 20
+#: First and longest pause between two tries, in seconds.
+SHORTEST, LONGEST = 0.2, 10.0
+
+
+class Patience:
+    """How long a worker bears with a store that is full or away: one account for all calls.
+
+    Parameters
+    ----------
+    clock, sleep
+        Monotonic seconds; sleeping.
+    say : callable
+        Told, once per trouble, what is waited for.
+    limit : float
+        Seconds after which trouble is final.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        say: Callable[[str], None],
+        limit: float,
+    ) -> None:
+        self._clock, self._sleep, self._say, self._limit = clock, sleep, say, limit
+        self._since: float | None = None
+        self._pause = SHORTEST
+
+    def bear(self, error: StoreError, what: str) -> None:
+        """Wait before another try; raise ``error`` when it has lasted too long."""
+        now = self._clock()
+        if self._since is None:
+            self._since, self._pause = now, SHORTEST
+            self._say(f"{what}: {error} Trying again for {self._limit:.0f} s.")
+        if now + self._pause - self._since > self._limit:
+            raise error
+        self._sleep(self._pause)
+        self._pause = min(self._pause * 2, LONGEST)
+
+    def relieve(self) -> None:
+        """Take note that the store did what it was asked to."""
+        self._since = None
 
 
 class Outbox:
@@ -25,29 +67,14 @@ class Outbox:
     ----------
     store, worker
         Where to publish, and as whom.
-    clock, sleep
-        Monotonic seconds; sleeping.
-    say : callable
-        Told, once per trouble, what the outbox waits for.
-    limit : float
-        Seconds after which trouble with the store is final.
+    patience : Patience
+        How long a store may be full or away.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        worker: str,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-        say: Callable[[str], None],
-        limit: float = 120.0,
-    ) -> None:
+    def __init__(self, store: Store, worker: str, patience: Patience) -> None:
         self._store = store
-        self._worker = worker
-        self._clock = clock
-        self._sleep = sleep
-        self._say = say
-        self._limit = limit
+        self._patience = patience
+        self.worker = worker
         self.records: list[Record] = []
         self.size = 0
         self.due = float("inf")  #: when the oldest record should be committed
@@ -69,28 +96,20 @@ class Outbox:
         Raises
         ------
         StoreError
-            If the store stays full or away for longer than the limit.
+            If the store stays full or away for longer than the limit. The records stay.
         """
-        records, self.records = self.records, []
-        self.size, self.due = 0, float("inf")
+        records = self.records
         if records:
             self._publish(records)
+        self.records, self.size, self.due = [], 0, float("inf")
         return records
 
     def _publish(self, records: Sequence[Record]) -> None:
-        began, pause = self._clock(), 0.2
         while True:
             try:
-                self._store.publish(self._worker, records)
-                return
+                self._store.publish(self.worker, records)
             except (StoreFull, StoreUnreachable) as error:
-                waited = self._clock() - began
-                if waited + pause > self._limit:
-                    raise
-                if waited < 0.1:
-                    self._say(
-                        f"{len(records)} results can't be stored: {error} Trying again for "
-                        f"{self._limit:.0f} s; nothing is lost until then."
-                    )
-                self._sleep(pause)
-                pause = min(pause * 2, 10.0)
+                self._patience.bear(error, f"{len(records)} results can't be stored yet")
+            else:
+                self._patience.relieve()
+                return

@@ -6,11 +6,14 @@ libraries, and a fresh start of standard streams after a fork.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
 from types import FrameType
+
+from taskgraph.errors import UsageError
 
 #: Variables by which array libraries are told how many threads to use.
 THREAD_VARIABLES = (
@@ -21,6 +24,15 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
 )
 _PR_SET_PDEATHSIG = 1
+
+
+def check_platform(platform: str = sys.platform) -> None:
+    """Raise UsageError where the operating system can't fork and lock as stores need it."""
+    if platform in ("win32", "cygwin"):
+        raise UsageError(
+            "taskgraph runs on Linux and macOS. On Windows install WSL2 (`wsl --install`) and "
+            f"run Python and taskgraph inside it; this Python says {platform!r}."
+        )
 
 
 def die_with_parent(parent: int) -> None:
@@ -41,6 +53,20 @@ def on_signals(numbers: Iterable[int], handler: Callable[[int], None]) -> None:
 
     for number in numbers:
         signal.signal(number, handle)
+
+
+def kill_group(leader: int) -> None:
+    """Kill what is left of a process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def close_input() -> None:
+    """Let reads of standard input find its end: no task may wait for a person."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    if null:
+        os.close(null)
 
 
 def ignore_interrupts() -> None:
@@ -99,4 +125,20 @@ def flush_streams() -> None:
     """Write out what is buffered, so that no child writes it a second time."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            stream.flush()
+            with contextlib.suppress(OSError, ValueError):  # a stream that was closed
+                stream.flush()
+
+
+def current_folder() -> str:
+    """Return the current folder, empty when it is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109  # asked after every few tasks
+    except OSError:
+        return ""
+
+
+def return_to(folder: str) -> None:
+    """Go back to a folder: a task that went elsewhere must not take the next ones along."""
+    if folder and current_folder() != folder:
+        with contextlib.suppress(OSError):
+            os.chdir(folder)

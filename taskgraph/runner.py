@@ -8,23 +8,25 @@ few microseconds of bookkeeping are all that a task may cost.
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from taskgraph import codecs, events
-from taskgraph.attempts import Attempts
+from taskgraph import codecs, events, processes
+from taskgraph.attempts import Attempts, words_of
 from taskgraph.board import Board
 from taskgraph.capture import Capture
+from taskgraph.errors import GraphOutdated
 from taskgraph.isolation import Ran, RunApart
 from taskgraph.leases import Leases
 from taskgraph.orders import Orders
 from taskgraph.origins import Origins
 from taskgraph.outbox import Outbox
-from taskgraph.scheduler import READY, Scheduler
+from taskgraph.scheduler import LATER, READY, Scheduler
 from taskgraph.session import Session
-from taskgraph.store import FAILURE, RESULT, Origin, Record, payload_size
+from taskgraph.store import FAILURE, RESULT, Origin, Payload, Record, payload_size
 from taskgraph.task import FRAGILE, Task, verify_arguments
 from taskgraph.workbench import InputGone, Kept, Workbench
 
@@ -32,6 +34,10 @@ from taskgraph.workbench import InputGone, Kept, Workbench
 LONG = 1e-3
 #: Seconds that a stride of short tasks should take, and nodes it may have.
 STRIDE_SECONDS, STRIDE = 0.02, 1024
+#: Seconds after which a stride ends, however many of its nodes have not been started.
+STRIDE_ENDS = 0.1
+#: A result of fewer bytes is copied for the outbox; a larger one is published at once.
+COPIED = 16 << 20
 
 
 class Runner:
@@ -79,9 +85,13 @@ class Runner:
         self.on_failure = on_failure
         self.bench = Workbench(session, orders.memory)
         self.input_gone = False
+        #: Asked between tasks whether to start no more.
+        self.halted: Callable[[], bool] = lambda: False
         self.reason = ""  #: why a listener wants the worker to stop
+        self.broken = False  #: a listener raised
         self.executed = self.failed = 0
         self._peak, self._peak_at = 0, -1e9
+        self._pid, self._folder = os.getpid(), processes.current_folder()
 
     # -- some nodes ---------------------------------------------------------------------
     def stride(self, node: int) -> int:
@@ -92,29 +102,43 @@ class Runner:
             return 1
         return max(1, min(STRIDE, int(STRIDE_SECONDS / max(seconds, 1e-7))))
 
-    def run(self, nodes: Sequence[int]) -> None:
-        """Run a stride of nodes and report their results to the scheduler."""
+    def run(self, nodes: Sequence[int]) -> int:
+        """Run a stride of nodes, report their results, return how many were started."""
         if not self.edges:
-            ran = self.sprint(nodes, ()) if len(nodes) > 1 else self.walk(nodes[0], ())
+            ran, started = self.several(nodes, ())
         else:
             graph, tasks = self.session.graph, self.tasks
             needs = [[tasks[source] for source in graph.dependencies(node)] for node in nodes]
             self.bench.fetch([task for row in needs for task in row])
-            ran = self.sprint(nodes, needs) if len(nodes) > 1 else self.walk(nodes[0], needs[0])
-            for row in needs:
+            ran, started = self.several(nodes, needs)
+            for row in needs[:started]:
                 self.bench.used(row)
             self.bench.unload()
+        self.still_here()
+        processes.return_to(self._folder)
         self.board.running(self.slot, b"")
         self.executed += len(ran)
         self.scheduler.done(ran, mine=True)
+        return started
+
+    def several(
+        self, nodes: Sequence[int], needs: Sequence[Sequence[Task]]
+    ) -> tuple[list[int], int]:
+        """Run nodes in the way that suits them; return (those with a result, how many started)."""
+        if len(nodes) > 1 and not (events.LISTENERS or FRAGILE or self.attempts):
+            return self.sprint(nodes, needs)
+        ran: list[int] = []
+        ends = self.clock() + STRIDE_ENDS
+        for place, node in enumerate(nodes):
+            if place and (self.clock() > ends or self.halted()):
+                return ran, place
+            ran += self.walk(node, needs[place] if needs else ())
+        return ran, len(nodes)
 
     def sprint(  # noqa: PLR0915  # calls in here are what a short task costs
         self, nodes: Sequence[int], needs: Sequence[Sequence[Task]]
-    ) -> list[int]:
-        """Run short tasks in a row; return the nodes that have a result."""
-        if events.LISTENERS or FRAGILE or self.attempts:
-            rows = needs or [()] * len(nodes)
-            return [n for node, row in zip(nodes, rows, strict=True) for n in self.walk(node, row)]
+    ) -> tuple[list[int], int]:
+        """Run short tasks in a row."""
         tasks, clock, encode, running = self.tasks, self.clock, codecs.encode, self.board.running
         slot, epoch, offset, add = self.slot, self.leases.epoch, self.offset, self.outbox.add
         value_of, peak = self.bench.value_of, self.peak()
@@ -122,7 +146,11 @@ class Runner:
         ran: list[int] = []
         size = count = 0
         started = began = clock()
+        ends, tried = started + STRIDE_ENDS, len(nodes)
         for place, node in enumerate(nodes):
+            if started > ends:
+                tried = place
+                break
             task = tasks[node]
             if task.shape is not shape:
                 self.scheduler.timings.add(name, started - began, size, count)
@@ -139,9 +167,14 @@ class Runner:
                     inputs = self.bench.digests(needs[place])
                 value = task.call(value_of)
                 payload, digest = encode(value)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # a failure is a record
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  # a failure is a record
                 self.trouble(node, task, error, started)
                 started = clock()
+                if self.halted():
+                    tried = place + 1
+                    break
                 continue
             now = clock()
             seconds = now - started
@@ -149,7 +182,8 @@ class Runner:
             add(
                 Record(
                     task.key, RESULT, epoch, digest, inputs, origin,
-                    started + offset, seconds, seconds, peak, 1, payload,
+                    started + offset, seconds, seconds, peak, 1,
+                    payload if type(payload) is bytes else _copied(payload),
                 ),
                 bytes_, now,
             )  # fmt: skip
@@ -160,30 +194,38 @@ class Runner:
             count += 1
             started = now
         self.scheduler.timings.add(name, started - began, size, count)
-        return ran
+        return ran, tried
 
     # -- one node ---------------------------------------------------------------------------
     def walk(self, node: int, needs: Sequence[Task]) -> list[int]:
         """Run one task, with all that may be asked of it; return its node, if it succeeded."""
         task = self.tasks[node]
+        alone = task.shape.options.alone or self.attempts.deaths(node) > 0
+        if alone:
+            self.commit()  # the process apart finds all inputs in the store
         self.before(task)
+        origin = self.origins.of(task)
         started = self.clock()
         try:
-            if task.shape.options.alone or self.attempts.deaths(node):
-                ran = self.apart(node, task)
+            if alone:
+                ran = self.run_apart(node, self.leases.epoch, task.options.timeout)
             else:
                 ran = self.inside(node, task, needs)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # a failure is a record
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # a failure is a record
             self.trouble(node, task, error, started)
             return []
         now = self.clock()
         seconds, size = now - started, payload_size(ran.payload)
         record = Record(
-            task.key, RESULT, self.leases.epoch, ran.digest, ran.inputs, self.origins.of(task),
+            task.key, RESULT, self.leases.epoch, ran.digest, ran.inputs, origin,
             started + self.offset, seconds, ran.cpu, ran.peak or self.peak(),
             self.attempts.number(node), ran.payload,
         )  # fmt: skip
         self.outbox.add(record, size, now)
+        if size >= COPIED:  # before a dependent changes it in place
+            self.commit()
         self.scheduler.timings.add(task.shape.name, seconds, size)
         self.notify(lambda listener: listener.task_done(task, seconds))
         return [node]
@@ -210,12 +252,10 @@ class Runner:
         verify_arguments(task)
         if self.edges:
             self.keep(node, task, value, payload, digest)
-        return Ran(payload, digest, inputs, time.process_time() - cpu, 0)
-
-    def apart(self, node: int, task: Task) -> Ran:
-        """Run a task in a process of its own, which finds all inputs in the store."""
-        self.commit()
-        return self.run_apart(node, self.leases.epoch, task.options.timeout)
+        cpu = time.process_time() - cpu
+        if type(payload) is not bytes and payload_size(payload) < COPIED:
+            payload = _copied(payload)
+        return Ran(payload, digest, inputs, cpu, 0)
 
     def keep(self, node: int, task: Task, value: Any, payload: Any, digest: bytes) -> None:
         """Keep a result in memory for the dependents that have not run."""
@@ -230,6 +270,10 @@ class Runner:
         if isinstance(error, InputGone):
             self.scheduler.put([node], READY)
             self.input_gone = True
+            return
+        if isinstance(error, GraphOutdated):  # not the task's fault: no failure is recorded
+            self.scheduler.put([node], LATER)
+            self.reason = str(error)
             return
         if self.orders.pdb:
             self.orders.post_mortem(error)
@@ -253,21 +297,37 @@ class Runner:
         """Publish all pending records, forget what memory can't hold; False if none."""
         if not self.outbox.records:
             return False
+        self.still_here()
         self.outbox.flush()
         self.bench.shrink()
         return True
+
+    def still_here(self) -> None:
+        """End a process that a task forked and that came back from the task as well."""
+        if os.getpid() != self._pid:
+            os._exit(0)
 
     def loadable(self, task: Task) -> None:
         """Tell listeners of a result that was there already."""
         self.notify(lambda listener: listener.task_loadable(task))
 
     def notify(self, tell: Callable[[events.Listener], None]) -> None:
-        """Tell every listener; one that raises SystemExit asks the worker to stop."""
-        for listener in events.LISTENERS:
+        """Tell every listener; one that raises SystemExit asks the worker to stop.
+
+        What else it raises is the jugfile's error: the worker stops in good order, with
+        exit code 4.
+        """
+        for listener in events.listeners():
             try:
                 tell(listener)
             except SystemExit:
                 self.reason = f"a listener ({type(listener).__name__}) asked to stop"
+            except Exception as error:  # noqa: BLE001  # a stranger's code
+                self.broken = True
+                self.reason = (
+                    f"a listener must not raise; {type(listener).__name__} raised "
+                    f"{type(error).__name__}: {words_of(error)}"
+                )
 
     def peak(self) -> int:
         """Return the peak resident memory of this process in bytes, asked now and then."""
@@ -276,3 +336,10 @@ class Runner:
             self._peak_at = now
             self._peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return self._peak
+
+
+def _copied(payload: Payload) -> bytes:
+    """Return a payload that no task can change while it waits to be published."""
+    if isinstance(payload, bytes | bytearray | memoryview):
+        return bytes(payload)
+    return b"".join(payload)

@@ -171,7 +171,7 @@ class Scheduler:
     def done(self, nodes: Iterable[int], *, mine: bool = False) -> None:
         """Take in results; ``mine``: made by this worker, so dependents come first here."""
         state, missing = self.state, self.missing
-        edges = self.graph.edge_count
+        edges, selected = self.graph.edge_count, self.selected
         for node in nodes:
             before = state[node]
             if before == DONE:
@@ -184,7 +184,7 @@ class Scheduler:
             for target in self._dependents(node):
                 missing[target] -= 1
                 if missing[target] == 0 and state[target] in (WAITING, BLOCKED):
-                    if state[target] == BLOCKED:
+                    if state[target] == BLOCKED and (not selected or selected[target]):
                         self.left += 1
                     self._now_ready(target, mine)
 
@@ -292,7 +292,7 @@ class Scheduler:
         """Return how many nodes like this one to lease together."""
         name = self.names[self.graph.kinds[node]]
         seconds, options = self.timings.seconds(name), self.options[name]
-        if seconds is None or options.alone or not options.batch:
+        if seconds is None or options.alone or options.resources or not options.batch:
             return 1
         share = self.left / (2 * max(1, workers)) if workers > 1 else self.left
         by_size = max_bytes / max(1.0, self.timings.size(name))

@@ -10,6 +10,7 @@ waits there while its workers run what is known); otherwise reading stops.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
@@ -51,8 +52,12 @@ class Session:
         self.wait_for = wait_for
         self.stopped = False  #: reading ended at a barrier
         self.opaque: list[int] = []  #: nodes whose inner tasks are known only to their frames
+        self.inner: dict[int, Sequence[Key]] = {}  #: of opaque nodes: what their frames named
         self.jugfile: Path | None = None  #: what was read into the graph
         self.module: ModuleType | None = None  #: the jugfile as a module
+        self.writes = False  #: reading the jugfile may leave notes in the store
+        self.say: Callable[[str], object] = _say  #: shows the user a line
+        self.pause: Callable[[], object] = lambda: None  #: called before waiting at a barrier
         self._floors: tuple[tuple[int, int], array[int] | None] = ((-1, -1), None)
         self._tokens: list[tuple[Token[Session | None], Token[Recorder | None]]] = []
 
@@ -87,8 +92,10 @@ class Session:
         keys = [self.graph.tasks[node].key for node in self.opaque]
         found = {}
         for node, head in zip(self.opaque, self.store.heads(keys), strict=True):
-            inner = dict(head.origin.extra).get(ANCESTORS, "") if head else ""
-            numbers = [tombstones.get(bytes.fromhex(key), 0) for key in inner.split()]
+            if head is not None:  # else its frame went, and what was made of it must stay dead
+                named = dict(head.origin.extra).get(ANCESTORS, "")
+                self.inner[node] = [bytes.fromhex(key) for key in named.split()]
+            numbers = [tombstones.get(key, 0) for key in self.inner.get(node, ())]
             found[node] = max(numbers, default=0)
         return found
 
@@ -162,10 +169,15 @@ class Session:
         self.look()
         if 0 not in self.present(nodes):
             return
+        self.pause()
         if self.wait_for is not None and self.wait_for(nodes):
             return
         self.stopped = True
         raise BarrierStop
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"taskgraph: {text}\n")
 
 
 def as_buffer(record: Record) -> bytes | bytearray | memoryview:

@@ -9,11 +9,9 @@ and turns signals into an orderly end. What flows out is an :class:`Outcome`.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,17 +19,22 @@ from typing import Any, Protocol
 
 from taskgraph import processes
 from taskgraph.attempts import death_record
-from taskgraph.board import FINISH, GO, STOP, Board, Counts
+from taskgraph.board import ENDED, FINISH, GO, STOP, Board, Counts
 from taskgraph.errors import StoreError
 from taskgraph.failures import DIED, FailureReport
+from taskgraph.lines import Line
 from taskgraph.outcome import Outcome
 from taskgraph.provenance import identity
 from taskgraph.store import Origin, Store
-from taskgraph.template import Job, Template
+from taskgraph.template import Job
 from taskgraph.units import format_duration
 
 #: A slot whose workers died so often gets no new one.
 MOST_DEATHS = 20
+#: Seconds that a template gets to report its killed workers.
+REAPING = 1.0
+#: Seconds between two looks for a stop file.
+ASKING = 0.5
 
 
 class Display(Protocol):
@@ -83,16 +86,21 @@ class Supervisor:
         """Supervise until every worker has ended."""
         self.began = self.clock()
         self.me = ""
-        self.inbox = b""
-        self.over = self.stopped = False
+        self.stopped = False
+        self.lines: list[Line] = []
         self.error: dict[str, Any] | None = None
         self.gone = Counts()  #: summed over workers that have ended
+        self.total = 0  #: tasks of the graph, as the templates told
+        self.seen_through = -1  #: size of the largest graph that a worker left with nothing to do
+        self.unfit = self.broken = False  #: workers ended for want of something, or of the store
+        self.ends = 0
         self.kill_at: float | None = None
+        self.killed_at: float | None = None
         self.deaths = [0] * self.board.slots
-        self.beaten = -1e9
-        self.fork_template()
+        self.beaten = self.asked = -1e9
+        self.fork_templates()
         try:
-            while not self.over:
+            while any(line.open for line in self.lines):
                 self.hear(0.1)
                 self.look_after()
         finally:
@@ -109,53 +117,42 @@ class Supervisor:
         """The store."""
         return self.job.store
 
-    def fork_template(self) -> None:
-        """Fork the template while this process is still small and has no threads."""
-        self.channel, theirs = socket.socketpair()
-        processes.flush_streams()
-        parent = os.getpid()
-        self.template = os.fork()
-        if not self.template:
-            code = 70
-            try:
-                self.channel.close()
-                processes.die_with_parent(parent)
-                code = Template(self.job, theirs).run()
-                processes.flush_streams()
-            except BaseException:  # noqa: BLE001  # the last chance to say what went wrong
-                processes.show_crash()
-            finally:
-                os._exit(code)
-        theirs.close()
+    def fork_templates(self) -> None:
+        """Fork them while this process is still small and has no threads."""
         processes.on_signals(
             (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2), self.signals.append
         )
+        every = range(self.board.slots)
+        for slots in [every] if self.job.one_template else [[slot] for slot in every]:
+            self.lines.append(Line(self.job, slots, self.lines))
 
     # -- the loop -------------------------------------------------------------------------
     def hear(self, seconds: float) -> None:
-        """Read what the template tells."""
-        ready, _, _ = select.select([self.channel], [], [], seconds)
+        """Read what the templates tell."""
+        ready, _, _ = select.select([line for line in self.lines if line.open], [], [], seconds)
+        for line in ready:
+            for message in line.hear():
+                self.take(message)
         if not ready:
-            return
-        data = self.channel.recv(1 << 16)
-        if not data:
-            self.over = True
-            return
-        *lines, self.inbox = (self.inbox + data).split(b"\n")
-        for line in lines:
-            self.take(json.loads(line))
+            for line in self.lines:
+                line.open = line.open and not line.ended()
 
     def take(self, message: dict[str, Any]) -> None:
-        """Act on one message of the template."""
+        """Act on one message of a template."""
         what = message["what"]
         if what in ("loaded", "barrier"):
+            self.total = max(self.total, message["total"])
             self.display.set_total(message["total"])
         elif what == "worker":
             self.worker_ended(message)
         elif what == "error":
-            self.error = message
+            self.error = self.error or message
         elif what == "end":
+            self.ends += 1
+            self.total = max(self.total, message["total"])
             self.stopped = message["stopped"]
+        elif what == "line":
+            self.display.line(f"taskgraph: {message['text']}")
 
     def look_after(self) -> None:
         """Beat, show progress, act on signals and stop files."""
@@ -167,6 +164,8 @@ class Supervisor:
                 if worker:
                     with contextlib.suppress(StoreError):
                         self.store.beat(worker)
+        if now - self.asked > ASKING:
+            self.asked = now
             reason = self.stop_requested()
             if reason and self.board.stop == GO:
                 self.display.line(f"stopping: {reason}")
@@ -176,7 +175,7 @@ class Supervisor:
 
     def obey_signals(self, now: float) -> None:
         """First signal: finish within the grace time. Second: stop at once."""
-        if self.signals and self.board.stop == GO:
+        if self.signals and self.kill_at is None:
             name = signal.Signals(self.signals[0]).name
             self.board.stop = FINISH
             self.kill_at = now + self.grace
@@ -187,20 +186,18 @@ class Supervisor:
         late = self.kill_at is not None and (len(self.signals) > 1 or now > self.kill_at)
         if self.board.stop == FINISH and late:
             self.board.stop = STOP
-            self.kill_workers()
-
-    def kill_workers(self) -> None:
-        """Kill every worker, or the template when there are none yet."""
-        for pid in self.board_pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if not self.board_pids():
-            os.kill(self.template, signal.SIGKILL)
+            self.killed_at = now
+            for pid in self.board_pids():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        if self.killed_at is not None and (now - self.killed_at > REAPING or not self.board_pids()):
+            for line in self.lines:
+                line.kill()  # it still reads the jugfile
 
     def board_pids(self) -> list[int]:
-        """Return the pids of all workers that have signed in."""
-        pids = [self.board.pid(slot) for slot in range(self.board.slots)]
-        return [pid for pid in pids if pid]
+        """Return the pids of all workers that have signed in and not ended."""
+        slots = [slot for slot in range(self.board.slots) if self.board.state(slot) != ENDED]
+        return [pid for pid in map(self.board.pid, slots) if pid]
 
     def show(self) -> None:
         """Show how far the graph is, as the workers see it."""
@@ -214,13 +211,12 @@ class Supervisor:
     # -- workers that end -------------------------------------------------------------------
     def worker_ended(self, message: dict[str, Any]) -> None:
         """Act on the end of a worker, good or by dying."""
-        slot = message["slot"]
-        counts = self.board.counts(slot)
-        if not message["died"]:
-            self.add_up(counts)
-            return
-        worker, key = self.board.worker(slot), self.board.key(slot)
+        slot, worker, counts = message["slot"], message["worker"], Counts(*message["counts"])
         self.add_up(counts)
+        if not message["died"]:
+            self.take_leave(os.waitstatus_to_exitcode(message["status"]), worker, counts)
+            return
+        key = self.board.key(slot)
         self.deaths[slot] += 1
         how = _how_it_ended(message["status"])
         if self.board.stop != STOP:
@@ -234,8 +230,20 @@ class Supervisor:
             self.display.line(f"its end could not be recorded: {error}")
         self.board.clear(slot)
         fill = self.board.stop == GO and self.deaths[slot] <= MOST_DEATHS
-        with contextlib.suppress(OSError):  # a template that ends now needs no answer
-            self.channel.sendall(json.dumps({"slot": slot, "fill": fill}).encode() + b"\n")
+        if self.deaths[slot] > MOST_DEATHS:
+            self.display.line(f"{self.deaths[slot]} workers died one after the other; no new one")
+        for line in self.lines:
+            if slot in line.slots:
+                line.tell(slot=slot, fill=fill)
+
+    def take_leave(self, code: int, worker: str, counts: Counts) -> None:
+        """Take note of how a worker ended by itself."""
+        if code in (0, 1) and not counts.left:
+            self.seen_through = max(self.seen_through, counts.total)
+        self.unfit |= code == 1 and counts.left > 0
+        self.broken |= code == 4
+        with contextlib.suppress(StoreError):
+            self.store.leave(worker)  # it did, unless the store was away
 
     def add_up(self, counts: Counts) -> None:
         """Take an ended worker into the sums; the fullest view of the graph is kept."""
@@ -258,36 +266,40 @@ class Supervisor:
 
     # -- the end ------------------------------------------------------------------------------
     def end(self) -> None:
-        """Reap the template and free what is left of dead workers' locks."""
-        self.channel.close()
-        _, status = os.waitpid(self.template, 0)
-        code = os.waitstatus_to_exitcode(status)
-        if code and self.error is None and self.board.stop == GO:
-            self.error = {
-                "text": "The process that reads the jugfile must not end by itself; "
-                f"it ended: {_how_it_ended(status)}.",
-                "code": 4,
-            }
-        with contextlib.suppress(StoreError):
-            for slot in range(self.board.slots):
-                worker = self.board.worker(slot)
+        """Reap the templates and free what is left of dead workers' locks."""
+        for line in self.lines:
+            if line.open:  # an error ended the loop: nobody waits for a jugfile to be read
+                line.kill()
+            line.close()
+        for status in [line.reap() for line in self.lines]:
+            early = status or self.ends < len(self.lines)
+            if early and self.error is None and self.board.stop == GO:
+                self.error = {
+                    "text": "The process that reads the jugfile must not end by itself; "
+                    f"it ended: {_how_it_ended(status)}.",
+                    "code": 4,
+                }
+        for worker in [*map(self.board.worker, range(self.board.slots)), self.me]:
+            with contextlib.suppress(StoreError):
                 if worker:
                     self.store.leave(worker)
-            if self.me:
-                self.store.leave(self.me)
         self.show()
         self.display.close()
 
     def outcome(self) -> Outcome:
         """Return what became of the run."""
         counts = self.gone
+        over = counts.done + counts.failed + counts.blocked
+        unseen = 0 if self.complete else max(0, self.total - over)
+        if self.broken and not self.complete and self.error is None:
+            self.error = {"text": "A worker could not go on with the store.", "code": 4}
         outcome = Outcome(
             executed=counts.executed,
             failed=counts.failed,
             blocked=counts.blocked,
-            remaining=counts.left,
+            remaining=counts.left or unseen,
             done=counts.done,
-            total=counts.total,
+            total=max(self.total, counts.total),
             seconds=self.clock() - self.began,
             stopped_at_barrier=self.stopped,
             signal=signal.Signals(self.signals[0]).name if self.signals else "",
@@ -296,15 +308,20 @@ class Supervisor:
         )
         return outcome.with_code(self.code(outcome))
 
+    @property
+    def complete(self) -> bool:
+        """A worker has seen the whole graph through; counts alone may be of a worker that died."""
+        return self.seen_through >= self.total
+
     def code(self, outcome: Outcome) -> int:
         """Return the exit code (docs/cli.md)."""
         if self.error is not None:
             return int(self.error["code"])
-        left = outcome.remaining or (outcome.stopped_at_barrier and not outcome.failed)
-        if self.signals and (left or self.board.stop == STOP):
-            return self.interrupted_code
-        if left or self.board.stop == STOP:
-            return 3
+        stopped = outcome.stopped_at_barrier and not outcome.failed
+        if outcome.remaining or stopped or not self.complete or self.board.stop == STOP:
+            if self.signals:
+                return self.interrupted_code
+            return 1 if self.unfit else 3
         return 1 if outcome.failed else 0
 
 

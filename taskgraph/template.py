@@ -24,7 +24,7 @@ from typing import Any
 
 from taskgraph import isolation, processes
 from taskgraph.board import ENDED, GO, Board
-from taskgraph.errors import TaskGraphError
+from taskgraph.errors import TaskGraphError, UnknownTask
 from taskgraph.orders import Orders
 from taskgraph.scheduler import Scheduler
 from taskgraph.session import Session
@@ -42,6 +42,7 @@ class Job:
     argv: tuple[str, ...] = ()
     select: Callable[[Session], bytearray | None] = lambda session: None
     threads: int = 1  #: threads of array libraries in each worker
+    one_template: bool = True  #: False: one for each worker
     prepare: Callable[[], None] = lambda: None  #: called before the jugfile is read
     after_load: Callable[[Session], None] = lambda session: None
     jugfile_name: str = ""  #: how records name the jugfile
@@ -58,10 +59,14 @@ class Child:
 
 @dataclass
 class Template:
-    """The template of one run. ``channel`` is the line to the supervisor."""
+    """A template of one run.
+
+    ``channel`` is the line to the supervisor; ``slots`` are those to keep workers at.
+    """
 
     job: Job
     channel: socket.socket
+    slots: Sequence[int]
     clock: Callable[[], float] = time.monotonic
     children: dict[int, Child] = field(default_factory=dict)
     lines: dict[int, socket.socket] = field(default_factory=dict)
@@ -84,7 +89,8 @@ class Template:
             lambda number: None,
         )
         self.session = Session(self.job.store, wait_for=self.wait_for)
-        self.session.jugfile = self.job.jugfile
+        self.session.jugfile, self.session.writes = self.job.jugfile, True
+        self.session.say = self.say
         try:
             self.load()
             self.serve(lambda: False)
@@ -110,7 +116,8 @@ class Template:
             gc.enable()
         if not self.children:
             self.session.look()
-        self.job.after_load(self.session)
+        if 0 in self.slots:
+            self.job.after_load(self.session)
         self.tell("loaded", total=len(self.session.graph), stopped=self.session.stopped)
 
     def wait_for(self, nodes: Sequence[int]) -> bool:
@@ -118,7 +125,9 @@ class Template:
         gc.enable()
         self.tell("barrier", total=len(self.session.graph))
         self.ended.clear()
+        self.session.stopped = True  # so far: what was asked for may come later
         self.serve(lambda: self.done(nodes))
+        self.session.stopped = False
         gc.disable()
         self.ended.clear()
         return self.done(nodes)
@@ -130,22 +139,32 @@ class Template:
         return 0 not in self.session.present(nodes)
 
     # -- serving ------------------------------------------------------------------------
+    def select(self) -> bytearray | None:
+        """Return the marks of the nodes to run; none where reading has not come to them yet."""
+        try:
+            return self.job.select(self.session)
+        except UnknownTask:
+            if not self.session.stopped:
+                raise
+            return bytearray(len(self.session.graph))
+
     def serve(self, satisfied: Callable[[], bool]) -> None:
         """Keep workers at every slot until all have ended, or ``satisfied()``."""
-        self.selected = self.job.select(self.session)
+        self.selected = self.select()
         self.scheduler = None
-        for slot in range(self.job.board.slots):
+        for slot in self.slots:
             self.fill(slot)
-        looked = self.clock()
+        look_at = self.clock() + 0.2
         while self.owed or any(child.is_worker for child in self.children.values()):
             readable = self.poll(0.25)
             for slot in readable:
                 self.answer(slot)
             self.reap()
-            if self.clock() - looked > 0.2:
-                looked = self.clock()
+            if self.clock() > look_at:
+                began = self.clock()
                 if satisfied():
                     break
+                look_at = self.clock() + max(0.2, 5 * (self.clock() - began))
 
     def poll(self, seconds: float) -> list[int]:
         """Wait for requests; read the supervisor's commands; return slots that ask."""
@@ -160,7 +179,10 @@ class Template:
 
     def obey(self) -> None:
         """Read the supervisor's commands; end when it is gone."""
-        data = self.channel.recv(4096)
+        try:
+            data = self.channel.recv(4096)
+        except ConnectionError:
+            data = b""
         if not data:
             self.kill_children()
             os._exit(3)
@@ -208,36 +230,36 @@ class Template:
 
     def reap(self) -> None:
         """Take note of ended children."""
-        while self.children:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
+        for child_pid in list(self.children):  # others may be of the jugfile, who waits for them
+            pid, status = os.waitpid(child_pid, os.WNOHANG)
             if not pid:
-                return
-            child = self.children.pop(pid, None)
-            if child is None:
                 continue
+            child = self.children.pop(pid)
             if child.is_worker:
                 self.worker_ended(pid, status, child)
-            elif child.slot in self.lines:
+                continue
+            processes.kill_group(pid)  # what the task started and left behind
+            if child.slot in self.lines:
                 with contextlib.suppress(OSError):
                     self.lines[child.slot].sendall(isolation.REQUEST.pack(pid, status))
 
     def worker_ended(self, pid: int, status: int, child: Child) -> None:
         """Tell the supervisor; a worker that saw the whole graph gets no successor."""
         self.kill_children(of_slot=child.slot)
-        died = os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) not in (0, 1, 3, 4)
+        self.close_line(child.slot)
+        board, code = self.job.board, os.waitstatus_to_exitcode(status)
+        died = board.state(child.slot) != ENDED or code not in (0, 1, 3, 4)
+        self.tell(
+            "worker", slot=child.slot, pid=pid, status=status, died=died,
+            worker=board.worker(child.slot), counts=board.counts(child.slot),
+        )  # fmt: skip
+        board.free(child.slot)
         if died:
             self.owed.add(child.slot)
+        elif child.size == len(self.session.graph) or code in (3, 4):
+            self.ended.add(child.slot)
         else:
-            self.job.board.set_state(child.slot, ENDED)
-            code = os.waitstatus_to_exitcode(status)
-            if child.size == len(self.session.graph) or code in (3, 4):
-                self.ended.add(child.slot)
-            else:
-                self.fill(child.slot)
-        self.tell("worker", slot=child.slot, pid=pid, status=status, died=died)
+            self.fill(child.slot)
 
     def kill_children(self, of_slot: int | None = None) -> None:
         """Kill isolated tasks of a slot, or all children."""
@@ -245,11 +267,18 @@ class Template:
             if of_slot is None or (child.slot == of_slot and not child.is_worker):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+                if not child.is_worker:
+                    processes.kill_group(pid)
 
     def tell(self, what: str, **facts: Any) -> None:
         """Send a message to the supervisor."""
         with contextlib.suppress(OSError):
             self.channel.sendall(json.dumps({"what": what, **facts}).encode() + b"\n")
+
+    def say(self, text: str) -> None:
+        """Show the user a line; of several templates that read the same, the first does."""
+        if 0 in self.slots:
+            self.tell("line", text=text)
 
     # -- in the children ------------------------------------------------------------------
     def fork(self, be: Callable[[], int]) -> int:

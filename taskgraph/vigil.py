@@ -19,6 +19,8 @@ from taskgraph.store import Key, News, WorkerInfo
 LONGEST_PAUSE = 0.5
 #: Seconds for which the number of live workers is believed.
 _CENSUS = 2.0
+#: Seconds before a node is asked for again that is free by the books and yet can't be had.
+_RELUCTANT = 1.0
 
 
 class Vigil:
@@ -38,19 +40,28 @@ class Vigil:
         self._infos: Sequence[WorkerInfo] = ()
         self._counted, self._census = 1, -1e9
         self._idle_since: float | None = None
+        self._hope = -1e9  #: when something was last seen to be going on
         self._pause = 0.0
+        self._freed: set[int] = set()
+        self._hosts: set[str] = set()
+        #: What this worker holds true and in memory was judged by all tombstones up to here.
+        self.epoch = self.store.tombstones().epoch
 
     # -- taking in news -----------------------------------------------------------------
     def catch_up(self) -> bool:
         """Look for news and take them in; False when a tombstone asks to start over."""
         news = self.store.refresh()
-        if news.tombstones:
+        if self.outdated(news):
             return False
         self.take(news)
-        self._infos = self.store.workers()
+        self._meet()
         self._free_busy()
         self.retry_due(self.clock())
         return True
+
+    def outdated(self, news: News) -> bool:
+        """Tell whether a tombstone came that nothing here has been judged by."""
+        return news.tombstones or self.store.tombstones().epoch > self.epoch
 
     def take(self, news: News) -> None:
         """Take in results and failures that came to the store."""
@@ -58,6 +69,7 @@ class Vigil:
         nodes = [index[key] for key in news.results if key in index]
         nodes = [node for node in nodes if state[node] != DONE]
         if nodes:
+            self._hope = self.clock()
             present = self.session.present(nodes)
             self.scheduler.done(n for n, there in zip(nodes, present, strict=True) if there)
         self.take_failures(news.failures)
@@ -72,8 +84,10 @@ class Vigil:
 
     def start_over(self) -> None:
         """Judge every node from what the store holds now."""
-        self.session.look()
+        self.store.refresh()
+        self.epoch = self.store.tombstones().epoch
         self._retries.clear()
+        self._freed.clear()
         self.attempts.clear()
         self.scheduler.reset(self.session.present())
         self.take_failures(self.store.failed_keys())
@@ -81,8 +95,7 @@ class Vigil:
     # -- failures -------------------------------------------------------------------------
     def judge(self, node: int) -> None:
         """Decide from its failure records what becomes of a node."""
-        hosts = {info.identity.host for info in self.store.workers() if info.alive}
-        verdict, delay = self.attempts.verdict(node, hosts)
+        verdict, delay = self.attempts.verdict(node, self._live_hosts)
         runnable = self.scheduler.state[node] in (READY, MINE, BUSY)
         if verdict is Verdict.FINAL:
             self.scheduler.failed(node)
@@ -103,16 +116,30 @@ class Vigil:
             if self.scheduler.state[node] == LATER:
                 self.scheduler.put([node], READY)
 
-    def blame_dead(self, outbox: Outbox, epoch: int, offset: float) -> None:
+    def blame_dead(self, outbox: Outbox, offset: float) -> None:
         """Record the deaths of workers whose supervisor died too and could not."""
-        self.attempts.blame_dead(self._infos, outbox, epoch, self.clock(), offset)
+        now = self.clock()
+        for node in self.attempts.blame_dead(self._infos, outbox, self.epoch, now, offset):
+            self.judge(node)
 
     # -- other workers ------------------------------------------------------------------------
+    def _meet(self) -> None:
+        """Look who is there; what was left to another host is judged anew when hosts change."""
+        self._infos = self.store.workers()
+        hosts = {info.identity.host for info in self._infos if info.alive}
+        if self._hosts - hosts:
+            for node in self.scheduler.nodes_in(LATER):
+                self.judge(node)
+        self._hosts = hosts
+
+    def _live_hosts(self) -> set[str]:
+        return {info.identity.host for info in self.store.workers() if info.alive}
+
     def live_workers(self, now: float) -> int:
         """Return how many workers share the work, counted now and then."""
         if now - self._census > _CENSUS:
             self._census = now
-            self._counted = sum(info.alive for info in self.store.workers())
+            self._counted = max(1, sum(info.alive for info in self.store.workers()))
         return self._counted
 
     def _others(self) -> list[WorkerInfo]:
@@ -125,14 +152,18 @@ class Vigil:
             keys = {key for info in self._others() for key in info.keys}
             buckets = {bucket for info in self._others() for bucket in info.buckets}
             mine = self.scheduler.keys
-            self.scheduler.put(
-                [n for n in busy if mine[n] not in keys and mine[n][0] not in buckets], READY
-            )
+            free = [n for n in busy if mine[n] not in keys and mine[n][0] not in buckets]
+            # An owner may seem dead to a listing and yet not be proven so to a claim.
+            for node in self._freed.intersection(free):
+                self.set_aside(node, _RELUCTANT)
+            self.scheduler.put((n for n in free if n not in self._freed), READY)
+            self._freed.update(free)
 
     # -- resting --------------------------------------------------------------------------------
     def busy(self) -> None:
         """There is something to run: the next rest begins with a short pause."""
         self._idle_since, self._pause = None, 0.0
+        self._freed.clear()
 
     def rest(self, idle_exit: float | None) -> str:
         """Sleep until there may be news; return a reason to leave, or an empty string."""
@@ -141,8 +172,9 @@ class Vigil:
             self._idle_since = now
         idle = now - self._idle_since
         working = any(info.keys or info.buckets for info in self._others())
-        coming = bool(self._retries) or self.scheduler.count(BUSY) > 0
-        if not working and not coming and idle > 2 * LONGEST_PAUSE:
+        if working or self._retries or self.scheduler.count(BUSY):
+            self._hope = now  # between two leases a busy worker holds nothing for a moment
+        if min(idle, now - self._hope) > 2 * LONGEST_PAUSE:
             return "what is left can't be run here: " + self.scheduler.summary()
         if idle_exit is not None and idle >= idle_exit:
             return f"nothing to run for {idle:.0f} s (--idle-exit)"

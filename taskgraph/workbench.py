@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from taskgraph import codecs
+from taskgraph.errors import StoreError
 from taskgraph.session import Session, as_buffer
 from taskgraph.store import Key, Payload, Record, payload_size
 from taskgraph.task import Task
@@ -22,7 +23,7 @@ _LARGE = 1 << 16
 
 
 class InputGone(Exception):
-    """An input vanished between the claim and the run (an invalidate): not a failure."""
+    """An input vanished between the claim and the run, by an invalidate: not a failure."""
 
 
 class Kept(NamedTuple):
@@ -143,12 +144,19 @@ class Workbench:
         key = task.key
         record = self._loaded.get(key)
         if record is not None and key in self._mapped:
-            (record,) = self.session.load([task])
+            record = self._again(task)
         if record is None:
             raise InputGone(key.hex())
         if payload_size(record.payload) >= _LARGE:
             self._mapped.add(key)
         return codecs.decode(as_buffer(record))
+
+    def _again(self, task: Task) -> Record | None:
+        try:
+            (record,) = self.session.load([task])
+        except StoreError as error:  # a store that is away is no failure of the task
+            raise InputGone(f"{task.key.hex()}: {error}") from error
+        return record
 
 
 def _copied(payload: Payload) -> bytearray:

@@ -7,23 +7,29 @@ the blackboard carries the little that the supervisor must see.
 
 Order matters in three places. The epoch is read (by the claim) before an input is
 loaded. Results are published before the locks on them are freed. And a new tombstone
-makes the worker look at everything anew, after publishing what it has.
+makes the worker look at everything anew, after publishing what it has: no record may
+carry an epoch that something in memory has not been judged by.
+
+A store that is full or away is borne with for a while; afterwards, too, everything is
+looked at anew. A worker that was taken for dead goes on under a new id.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
 from taskgraph import events
-from taskgraph.attempts import Attempts
+from taskgraph.attempts import Attempts, words_of
 from taskgraph.board import GO, IDLE, WORKING, Board, Counts
 from taskgraph.capture import Capture
+from taskgraph.errors import StoreError, StoreFull, StoreUnreachable
 from taskgraph.isolation import RunApart
 from taskgraph.leases import Leases
 from taskgraph.orders import Orders
 from taskgraph.origins import Origins
-from taskgraph.outbox import Outbox
+from taskgraph.outbox import Outbox, Patience
 from taskgraph.runner import Runner
 from taskgraph.scheduler import (
     BLOCKED,
@@ -41,6 +47,10 @@ from taskgraph.vigil import Vigil
 
 #: A worker whose first tasks all fail so, for want of something on its machine, stops.
 MOST_FAILURES = 5
+#: Seconds between two times that what tasks printed is stored.
+LOG_PERIOD = 2.0
+#: Seconds to wait when an input is said to be there and can't be had, again and again.
+PUZZLED = 0.5
 
 
 class Worker:
@@ -60,6 +70,9 @@ class Worker:
         Provenance of records; what tasks print; how isolated tasks are run.
     say : callable
         Told what a person should know.
+    enter : callable, optional
+        Makes a new owner record and shows the supervisor its id, when the worker was
+        taken for dead and the one it had was tidied away.
     clock, wall, sleep
         Monotonic seconds, seconds since 1970, sleeping.
     """
@@ -77,6 +90,7 @@ class Worker:
         capture: Capture,
         run_apart: RunApart,
         say: Callable[[str], None],
+        enter: Callable[[], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -86,9 +100,11 @@ class Worker:
         self.tasks, self.name = session.graph.tasks, name
         self.board, self.slot, self.orders = board, slot, orders
         self.capture, self.clock, self.say = capture, clock, say
+        self.enter, self.sleep, self.origins = enter, sleep, origins
         self.began = clock()
         self.offset = wall() - self.began
-        self.outbox = Outbox(store, name, clock, sleep, say, orders.store_patience)
+        self.patience = Patience(clock, sleep, say, orders.store_patience)
+        self.outbox = Outbox(store, name, self.patience)
         self.leases = Leases(store, name, scheduler)
         self.attempts = Attempts(session, scheduler, origins)
         self.vigil = Vigil(session, scheduler, self.attempts, name, clock)
@@ -96,33 +112,64 @@ class Worker:
             session, scheduler, name, self.leases, self.attempts, self.outbox, board, slot,
             origins, capture, run_apart, orders, clock, self.offset, self.failed,
         )  # fmt: skip
+        self.runner.halted = self.interrupted
         self.quantum_ends = 0.0
         self.reason = ""  #: why it stops with work left
+        self.unfit = False  #: this machine lacks what all tasks need
+        self.logged = self.began
+        self.gone_at = -1
 
     # -- the loop --------------------------------------------------------------------
     def run(self) -> int:
         """Run tasks until nothing is left to do here; return the exit code."""
+        prepare = self.begin
+        while True:
+            try:
+                prepare()
+                while self.going_on():
+                    self.work()
+                    self.patience.relieve()
+                return self.finish()
+            except (StoreFull, StoreUnreachable) as error:
+                self.patience.bear(error, "the store can't be used")
+                prepare = self.recover
+            except StoreError:
+                if not self.evicted():
+                    raise
+                prepare = self.enter_again
+
+    def begin(self) -> None:
+        """Take in what has happened since the graph was looked at."""
         if self.vigil.catch_up():
             self.vigil.take_failures(self.store.failed_keys())
         else:
             self.look_anew()
+        self.vigil.blame_dead(self.outbox, self.offset)
         if events.LISTENERS:
             for node in self.scheduler.nodes_in(DONE):
                 self.runner.loadable(self.tasks[node])
-        while self.going_on():
-            nodes = self.lease()
-            if nodes:
-                self.run_batch(nodes)
-            else:
-                self.wait()
-        return self.finish()
+
+    def work(self) -> None:
+        """Run some tasks, or wait for news."""
+        if self.runner.input_gone:
+            if self.runner.executed == self.gone_at:
+                self.sleep(PUZZLED)
+            self.gone_at = self.runner.executed
+            self.look_anew()
+        nodes = self.lease()
+        if nodes:
+            self.run_batch(nodes)
+        else:
+            self.wait()
 
     def going_on(self) -> bool:
         """Tell whether to ask for more work."""
         if self.board.stop != GO or self.scheduler.left <= 0 or self.reason:
             return False
         spent = self.clock() - self.began
-        self.reason = self.runner.reason or self.orders.enough(self.runner.executed, spent)
+        reason = self.runner.reason or self.orders.enough(self.runner.executed, spent)
+        if reason:  # a signal may set it at any moment: never overwrite it with nothing
+            self.reason = reason
         return not self.reason
 
     def run_batch(self, nodes: Sequence[int]) -> None:
@@ -132,13 +179,13 @@ class Worker:
         deadline = self.clock() + 1.5 * QUANTUM
         at = 0
         while at < len(nodes):
-            if at and (self.clock() > deadline or self.interrupted()):
+            room = self.orders.room(runner.executed)
+            if room < 1 or (at and (self.clock() > deadline or self.interrupted())):
                 self.scheduler.put(nodes[at:], READY)
                 self.quantum_ends = 0.0
                 return
-            stride = runner.stride(nodes[at])
-            runner.run(nodes[at : at + stride])
-            at += stride
+            stride = min(runner.stride(nodes[at]), room)
+            at += runner.run(nodes[at : at + stride])
             if self.outbox.full(self.clock()):
                 self.commit()
 
@@ -149,13 +196,15 @@ class Worker:
     def finish(self) -> int:
         """Publish, free all locks, leave; return the exit code."""
         self.let_go()
-        self.write_log()
+        self.write_log(last=True)
         self.write_counts()
         self.store.leave(self.name)
-        for listener in events.listeners():
-            listener.finished(self.runner.executed, self.runner.failed)
+        runner = self.runner
+        runner.notify(lambda listener: listener.finished(runner.executed, runner.failed))
+        if runner.broken:
+            return 4
         if self.scheduler.left > 0:
-            return 3
+            return 1 if self.unfit else 3
         return 1 if self.scheduler.count(FAILED) else 0
 
     # -- leasing ---------------------------------------------------------------------
@@ -182,7 +231,7 @@ class Worker:
         got, busy = self.leases.take(nodes, coarse)
         self.scheduler.put(busy, BUSY)
         news = self.store.refresh()
-        if news.tombstones:
+        if self.vigil.outdated(news) or self.leases.epoch > self.vigil.epoch:
             self.scheduler.put(got, READY)
             self.look_anew()
             return []
@@ -248,18 +297,22 @@ class Worker:
             ),
         )  # fmt: skip
 
-    def write_log(self) -> None:
-        """Store what tasks printed."""
-        if self.capture.changed:
-            self.store.put_document(f"log/{self.name}", self.capture.log())
+    def write_log(self, *, last: bool = False) -> None:
+        """Store what tasks printed; no result depends on whether that works."""
+        now = self.clock()
+        if self.capture.changed and (last or now - self.logged > LOG_PERIOD):
+            self.logged = now
+            with contextlib.suppress(StoreFull, StoreUnreachable):
+                self.store.put_document(f"log/{self.name}", self.capture.log())
 
     def failed(self, node: int, error: BaseException) -> None:
         """Say that a task has failed; stop when everything fails for want of something."""
         self.vigil.judge(node)
-        first = (str(error).splitlines() or [""])[0]
+        first = (words_of(error).splitlines() or [""])[0]
         self.say(f"failed: {self.tasks[node]!r}: {type(error).__name__}: {first}")
         only_failures = self.runner.failed >= MOST_FAILURES and not self.runner.executed
         if only_failures and self.attempts.all_host_trouble():
+            self.unfit = True
             self.reason = (
                 f"the first {MOST_FAILURES} tasks all failed for want of something on this "
                 f"machine: {type(error).__name__}: {first}"
@@ -274,17 +327,44 @@ class Worker:
         self.vigil.start_over()
         self.write_counts()
 
+    def recover(self) -> None:
+        """Believe nothing after trouble with the store but what is read now."""
+        self.scheduler.put(self.scheduler.nodes_in(MINE), READY)
+        self.look_anew()
+
+    def evicted(self) -> bool:
+        """Tell whether the owner record is gone: the worker was stopped, and taken for dead."""
+        if self.enter is None:
+            return False
+        try:
+            return not self.store.beat(self.name)
+        except StoreError:
+            return False
+
+    def enter_again(self) -> None:
+        """Go on under a new id; what was held under the old one is not held any more."""
+        assert self.enter is not None  # evicted() said so
+        self.say(f"worker {self.name[:8]} was taken for dead; it goes on under a new id")
+        with contextlib.suppress(StoreError):
+            self.store.leave(self.name)
+        self.name = name = self.enter()
+        self.leases.forget(name)
+        self.origins.rename(name)
+        self.outbox.worker = self.runner.name = self.vigil.name = name
+        self.recover()
+
     def wait(self) -> None:
         """Nothing to run: look for news, else sleep until there may be some."""
         self.let_go()
-        if self.runner.input_gone or not self.vigil.catch_up():
+        if not self.vigil.catch_up():
             self.look_anew()
             return
         self.write_counts()
         if self.scheduler.count(READY) or not self.scheduler.left:
             return
-        self.vigil.blame_dead(self.outbox, self.leases.epoch, self.offset)
+        self.vigil.blame_dead(self.outbox, self.offset)
         self.commit()
         self.board.set_state(self.slot, IDLE)
-        self.reason = self.vigil.rest(self.orders.idle_exit)
+        reason = self.vigil.rest(self.orders.idle_exit)
+        self.reason = self.reason or reason
         self.board.set_state(self.slot, WORKING)

@@ -21,7 +21,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from taskgraph.errors import GraphOutdated, TaskError
+from taskgraph.errors import GraphOutdated
 from taskgraph.graph import Graph
 from taskgraph.hashing import Walk
 from taskgraph.session import ANCESTORS, CURRENT, Session, bvalue

@@ -13,9 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from taskgraph.jugfile import check_jugfile, read_jugfile
-from taskgraph.registry import open_store, scheme_of
+from taskgraph.processes import check_platform
+from taskgraph.registry import open_store
 from taskgraph.session import Session
 from taskgraph.store import Store
+from taskgraph.tenants import jugfile_label
+
+__all__ = ["CHUNK", "jugfile_label", "now", "open_session", "store_url", "visitor"]
 
 #: Keys asked for at a time where each answer is an object: bounds the memory of a verb.
 CHUNK = 10_000
@@ -59,35 +63,13 @@ def open_session(
     JugfileError, StoreError
         If one of the two can't be used.
     """
+    check_platform()
     path = check_jugfile(Path(jugfile))
     session = Session(open_store(store_url(path, store), create=create))
-    session.jugfile = path
+    session.jugfile, session.writes = path, create
     if read:
         session.module = read_jugfile(path, session, argv)
     return session
-
-
-def jugfile_label(jugfile: Path | None, url: str) -> str:
-    """Return how results name the jugfile they come from (``Origin.jugfile``).
-
-    Relative to the store, so that a project that moves as a whole goes on being itself;
-    absolute for stores that are no folder.
-    """
-    if jugfile is None:
-        return ""
-    path = jugfile.resolve()
-    if scheme_of(url) != "file":
-        return path.as_posix()
-    folder = Path(url.removeprefix("file://").removeprefix("file:")).resolve()
-    return _relative(path, folder)
-
-
-def _relative(path: Path, folder: Path) -> str:
-    """Return ``path`` as seen from ``folder``, with ``..`` where it must be."""
-    for ups, parent in enumerate((folder, *folder.parents)):
-        if path.is_relative_to(parent):
-            return "../" * ups + path.relative_to(parent).as_posix()
-    return path.as_posix()
 
 
 @contextmanager

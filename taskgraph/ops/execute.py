@@ -16,6 +16,7 @@ from taskgraph.jugfile import check_jugfile
 from taskgraph.ops.context import jugfile_label, store_url
 from taskgraph.orders import Orders
 from taskgraph.outcome import Outcome
+from taskgraph.processes import check_platform
 from taskgraph.provenance import cores
 from taskgraph.registry import open_store
 from taskgraph.session import Session
@@ -93,6 +94,7 @@ def run_here(
     grace: float = 10.0,
     interrupted_code: int = 3,
     verbose: int = 0,
+    template: bool = True,
     display: Display | None = None,
     prepare: Callable[[], None] = lambda: None,
 ) -> Outcome:
@@ -122,11 +124,15 @@ def run_here(
         Exit code after a signal, when work is left.
     verbose : int
         1: show what tasks print.
+    template : bool
+        ``False``: the jugfile is read for each worker in a process of its own, for
+        jugfiles whose libraries can't be forked with what they have loaded.
     display : Display, optional
         Where progress is shown.
     prepare : callable
         Called in the process that reads the jugfile, before it does.
     """
+    check_platform()
     path = check_jugfile(Path(jugfile))
     if jobs < 1:
         raise UsageError(f"The number of workers must be at least 1, got {jobs}.")
@@ -147,6 +153,7 @@ def run_here(
         argv=tuple(argv),
         select=_selector(names, pattern),
         threads=max(1, cores() // jobs),
+        one_template=template,
         prepare=prepare,
         after_load=_write_snapshot,
         jugfile_name=jugfile_label(path, url),
@@ -202,12 +209,22 @@ def machine_resources() -> dict[str, float]:
 def main() -> int:
     """Read a request from standard input, run it, write the outcome."""
     request = json.loads(sys.stdin.read())
-    real, sys.stdout = sys.stdout, sys.stderr
+    # Whatever prints, and however long it lives, writes to standard error: the caller reads
+    # the answer up to the end of the pipe, which only this process may hold.
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
     try:
-        outcome = run_here(request["jugfile"], request["store"], **request["options"])
+        outcome = run_here(
+            request["jugfile"],
+            request["store"],
+            prepare=lambda: os.close(answer),
+            **request["options"],
+        )
     except TaskGraphError as error:
         outcome = Outcome(error=str(error), exit_code=error.exit_code)
-    real.write(outcome.to_json() + "\n")
+    with os.fdopen(answer, "w") as out:
+        out.write(outcome.to_json() + "\n")
     return outcome.exit_code
 
 

@@ -31,12 +31,19 @@ from taskgraph.origins import Origins
 from taskgraph.outcome import Outcome
 from taskgraph.provenance import identity
 from taskgraph.registry import open_store
-from taskgraph.scheduler import BLOCKED, DONE, FAILED, Scheduler
+from taskgraph.scheduler import BLOCKED, DONE, FAILED, Scheduler, Timings
 from taskgraph.session import Session
 from taskgraph.store import Store
 from taskgraph.task import Task, verify_arguments
 from taskgraph.workbench import Workbench
 from taskgraph.worker import Worker
+
+
+class Untimed(Timings):
+    """Learns nothing, so that tasks are taken one by one and nothing runs after a failure."""
+
+    def add(self, name: str, seconds: float, size: int, count: int = 1) -> None:
+        """Take in nothing."""
 
 
 class StopAtFailure(events.Listener):
@@ -79,7 +86,7 @@ def run_with_debugger(
     began = clock()
     path = check_jugfile(Path(jugfile))
     session = Session(open_store(store_url(path, store), create=True))
-    session.jugfile = path
+    session.jugfile, session.writes = path, True
     orders = Orders(verbose=True, pdb=True)
     desk = _Desk(session, orders, Selection(names=tuple(names), pattern=pattern))
     session.wait_for = desk.wait_for
@@ -123,8 +130,9 @@ class _Desk:
         self.scheduler = Scheduler(
             session.graph, session.present(), self._selected(), start=secrets.randbelow(256)
         )
+        self.scheduler.timings = Untimed()
         path = session.jugfile or Path()
-        origins = Origins(store, name, me, path, jugfile_label(path, store.url))
+        origins = Origins(session.graph, store, name, me, path, jugfile_label(path, store.url))
         worker = Worker(
             session, self.scheduler, name, board=self.board, slot=0, orders=self.orders,
             origins=origins, capture=Capture(), run_apart=_run_here(session), say=_say,

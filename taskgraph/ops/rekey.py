@@ -34,6 +34,7 @@ from typing import Any
 from taskgraph.compose import Mapped, MappedSlice, NoLoad
 from taskgraph.errors import UnknownTask
 from taskgraph.hashing import ENCODERS, Walk
+from taskgraph.hashing.walk import MANY
 from taskgraph.hashing.walk import frame
 from taskgraph.ops.arguments import call_of
 from taskgraph.ops.code import shapes
@@ -129,11 +130,14 @@ def _wrapped(translate: Callable[[Any, bytes], bytes]) -> Iterator[None]:
 
         return encode
 
+    many = MANY.copy()
+    MANY.clear()  # lists of tasks go one by one through the wrapped encoder
     ENCODERS.update({cls: wrap(encoder) for cls, encoder in before.items()})
     try:
         yield
     finally:
         ENCODERS.update(before)
+        MANY.update(many)
 
 
 def rekey(session: Session, old: str, new: str, *, dry_run: bool = False) -> Rekeyed:

@@ -21,7 +21,7 @@ from taskgraph.compose import (
     ancestors_of,
     record_extra,
 )
-from taskgraph.errors import BarrierStop, HashError, TaskError
+from taskgraph.errors import BarrierStop, GraphOutdated, HashError, TaskError
 from taskgraph.hashing.lambdas import encode_function
 from taskgraph.session import CURRENT, Session, barrier
 from taskgraph.store import RESULT, Identity, Origin, Record
@@ -278,3 +278,9 @@ def test_a_notebook_session_outlives_the_context_of_its_cell() -> None:
     )
     pytest.importorskip("IPython")
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_outdated_graph_is_told_apart_from_a_failure(session: Session) -> None:
+    """Nothing is recorded against the task: the jugfile only has to be read anew."""
+    assert issubclass(GraphOutdated, TaskError)
+    assert GraphOutdated.exit_code == 3
