@@ -34,8 +34,7 @@ from typing import Any
 from taskgraph.compose import Mapped, MappedSlice, NoLoad
 from taskgraph.errors import UnknownTask
 from taskgraph.hashing import ENCODERS, Walk
-from taskgraph.hashing.walk import MANY
-from taskgraph.hashing.walk import frame
+from taskgraph.hashing.walk import MANY, frame
 from taskgraph.ops.arguments import call_of
 from taskgraph.ops.code import shapes
 from taskgraph.ops.context import visitor
