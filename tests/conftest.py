@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -14,3 +15,12 @@ settings.register_profile("nightly", max_examples=5000, stateful_step_count=200,
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") == "1" else "dev")
 )
+
+
+@pytest.fixture(autouse=True)
+def no_listener_stays():
+    """Forget the listeners that a jugfile read by a test has added."""
+    yield
+    from taskgraph import events
+
+    events.LISTENERS.clear()

@@ -287,3 +287,106 @@ def test_import_brings_every_result_over_and_nothing_runs_again(here: Path) -> N
     assert run(session) == 0
     again = import_jug(session, here / "dirs/everything.py/jugdata")
     assert (again.copied, again.already) == (0, len(session.graph))
+
+
+def test_import_records_inputs_and_never_revives_what_was_invalidated(here: Path) -> None:
+    session = load(here / "simple.py", MemoryStore())
+    jugdir = here / "dirs/simple.py/jugdata"
+    assert import_jug(session, jugdir).copied == len(session.graph)
+    node = len(session.graph) - 1
+    (record,) = session.load([session.graph.tasks[node]])
+    (source,) = session.graph.dependencies(node)
+    (head,) = session.store.heads([session.graph.tasks[source].key])
+    assert record is not None
+    assert head is not None
+    assert record.inputs == head.key[:8] + head.digest
+    session.store.invalidate([session.graph.tasks[0].key])
+    report = import_jug(session, jugdir)
+    assert report.copied == 0
+    assert len(report.refused) == 4  # the root and three that are computed from it
+    assert "invalidated" in report.refused[0].reason
+
+
+def jug_run(folder: Path, source: str, *commands: str) -> Path:
+    """Run a jugfile under the real jug in an empty folder; return its jug directory."""
+    (folder / "work.py").write_text(source)
+    for command in ("execute", *commands):
+        subprocess.run(
+            [sys.executable, "-c", "from jug.jug import main; main()", command, "work.py",
+             "--will-cite", "--jugdir", "work.jugdata"],
+            cwd=folder, check=True, capture_output=True,
+        )  # fmt: skip
+    return folder / "work.jugdata"
+
+
+COLLIDING = """
+from jug import TaskGenerator
+@TaskGenerator
+def flat(x):
+    return len(x)
+@TaskGenerator
+def after(x):
+    return x
+a = after(flat([[1], 2]))
+b = after(flat([[1, 2]]))
+c = after(flat([1, 2]))
+d = after([a, 0])
+"""
+
+
+@pytest.fixture
+def alone(tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    sys.modules.pop("work", None)
+    return tmp_path
+
+
+def test_tasks_that_share_a_hash_in_jug_are_refused_with_what_depends_on_them(alone: Path) -> None:
+    jugdir = jug_run(alone, COLLIDING)
+    session = load(alone / "work.py", MemoryStore(), execute=False)
+    report = import_jug(session, jugdir)
+    names = [one.task.split()[0] for one in report.refused]
+    assert names == ["work.flat", "work.after"] * 2 + ["work.after"]
+    assert "shares its hash" in report.refused[0].reason
+    assert "depends on" in report.refused[4].reason
+    assert report.copied == 2  # c and what it depends on
+    assert any("refused" in line for line in report.lines())
+
+
+SMALL = """
+from jug import TaskGenerator
+@TaskGenerator
+def make(n):
+    return [n] * n
+@TaskGenerator
+def write(x):
+    open('out', 'w').close()
+made = [make(n) for n in range(1, 300, 50)]
+done = write(made)
+"""
+
+
+def test_import_reads_jugs_pack(alone: Path) -> None:
+    jugdir = jug_run(alone, SMALL, "pack")
+    assert (jugdir / "packs/jugpack").is_file()
+    session = load(alone / "work.py", MemoryStore(), execute=False)
+    assert import_jug(session, jugdir).copied == len(session.graph) == 7
+    assert session.value(session.module.made)[1] == [51] * 51
+
+
+def test_damaged_and_empty_files_are_refused_but_a_plain_none_is_taken(alone: Path) -> None:
+    jugdir = jug_run(alone, SMALL)
+    session = load(alone / "work.py", MemoryStore(), execute=False)
+    hasher = JugHasher()
+    names = [hasher.task(task).decode() for task in session.graph.tasks]
+    files = [jugdir / name[:2] / name[2:] for name in names]
+    files[0].write_bytes(b"")
+    files[1].write_bytes(files[1].read_bytes()[:-3])
+    files[2].write_bytes(files[2].read_bytes() + b"x")
+    files[3].write_bytes(b"garbage")
+    report = import_jug(session, jugdir)
+    assert [one.jug_hash for one in report.refused] == names[:4]
+    assert "empty" in report.refused[0].reason
+    assert report.copied == 3
+    assert session.value(session.module.done) is None
+    assert import_jug(session, jugdir, accept_empty=True).copied == 1
