@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ from taskgraph.units import format_duration, format_size
 if TYPE_CHECKING:
     from taskgraph.ops.invalidate import Plan
     from taskgraph.ops.select import Selection
+    from taskgraph.session import Session
 
 
 @click.command("invalidate", cls=Command)
@@ -47,16 +49,29 @@ def command(
         _show(what)
     if dry_run or not what.roots:
         if as_json:
-            write_json(what, dry_run=dry_run)
+            write_json(_facts(session, what, dry_run=dry_run))
         return None
     if not yes:
         _ask(what)
     what = invalidate(session, nodes)
     if as_json:
-        write_json(what, dry_run=False)
+        write_json(_facts(session, what, dry_run=False))
     else:
         click.echo(f"{plural(what.results, 'result')} removed")
     return None
+
+
+def _facts(session: Session, what: Plan, *, dry_run: bool) -> dict[str, object]:
+    """Return what a script wants to know; tasks by their keys, not by their places."""
+    return {
+        "roots": [session.graph.tasks[node].hash() for node in what.roots],
+        "results": what.results,
+        "bytes": what.bytes,
+        "seconds": what.seconds,
+        "functions": [asdict(row) for row in what.rows],
+        "epoch": what.epoch,
+        "dry_run": dry_run,
+    }
 
 
 def _show(what: Plan) -> None:
