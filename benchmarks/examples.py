@@ -44,7 +44,8 @@ import sys
 from {module} import init, value
 store, space = init("bench.py", "store")
 for name in sorted(space):
-    if name.startswith("_") or isinstance(space[name], type):
+    # hash_called counts calls of a hash function: jug hashes when asked, we at the call.
+    if name.startswith("_") or name == "hash_called" or isinstance(space[name], type):
         continue
     found = value(space[name])
     if isinstance(found, (int, float, str, list, tuple, dict, set, bool, type(None))):
