@@ -63,7 +63,7 @@ class OpenSession(Session):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.writes = True
+        self.writes = self.interactive = True
         self._notes = ExitStack()
         cache = self._notes.enter_context(remembering(store, self.say, saves=True))
         self.pause = cache.save

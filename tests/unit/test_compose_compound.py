@@ -21,7 +21,7 @@ from taskgraph.compose import (
     ancestors_of,
     record_extra,
 )
-from taskgraph.errors import BarrierStop, GraphOutdated, HashError, TaskError
+from taskgraph.errors import BarrierStop, GraphOutdated, HashError, NotReady, TaskError
 from taskgraph.hashing.lambdas import encode_function
 from taskgraph.session import CURRENT, Session, barrier
 from taskgraph.store import RESULT, Identity, Origin, Record
@@ -278,6 +278,18 @@ def test_a_notebook_session_outlives_the_context_of_its_cell() -> None:
     )
     pytest.importorskip("IPython")
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_in_a_notebook_a_barrier_says_what_to_do_first() -> None:
+    """No jugfile is read there, so there is nothing to stop."""
+    with taskgraph.session(MemoryStore(), name="notebook"):
+        with pytest.raises(NotReady, match="taskgraph.ops.execute"):
+            barrier_of(double(3))
+
+
+def barrier_of(task: Task) -> Any:
+    """Ask for a value as a jugfile would."""
+    return taskgraph.bvalue(task)
 
 
 def test_an_outdated_graph_is_told_apart_from_a_failure(session: Session) -> None:
