@@ -97,7 +97,8 @@ def sample(roots: Sequence[int], peak: Memory) -> None:
     children: dict[int, list[int]] = {}
     for pid, parent in members.items():
         children.setdefault(parent, []).append(pid)
-    inner = {parent: kids for parent, kids in children.items() if parent in members}
+    # A single child is no worker among several: the supervisor's one child is the loader.
+    inner = {p: kids for p, kids in children.items() if p in members and len(kids) > 1}
     if not inner:
         return
     loader = max(inner, key=lambda parent: len(inner[parent]))

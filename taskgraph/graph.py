@@ -13,11 +13,14 @@ in every forked worker.
 
 from __future__ import annotations
 
+import marshal
+import re
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import accumulate
 
 from taskgraph.signature import CallShape
-from taskgraph.task import Task
+from taskgraph.task import PLAIN_TYPES, Task, made
 
 
 class Graph:
@@ -28,9 +31,12 @@ class Graph:
         self.index: dict[bytes, int] = {}
         self.shapes: dict[CallShape, None] = {}  #: every form of call met, in order
         self.key_list: list[bytes] = []  #: keys in node order
+        self.packed = b""  #: the keys side by side, as far as :meth:`pack` has seen them
         self.buckets = bytearray()  #: first byte of each node's key
         self.functions: dict[str, int] = {}  #: name -> number, in order of appearance
         self.kinds = array("I")  #: number of each node's function
+        self._forms: tuple[list[CallShape], array[int]] = ([], array("I"))
+        self._raw, self._raw_ends = bytearray(), array("q")  # plain arguments, if packed
         self._shape: CallShape | None = None
         self._kind = 0
         self._edges = array("i")  # dependencies of all nodes, one node after the other
@@ -48,14 +54,14 @@ class Graph:
         if dependencies:
             try:
                 edges = [index[dependency.key] for dependency in dependencies]
-                if len(edges) > 1 and len(set(edges)) < len(edges):
-                    edges = list(dict.fromkeys(edges))
             except KeyError:
                 del index[task.key]
                 self.adopt(dependencies)
                 self.record(task, dependencies)
                 return
-            self._edges.extend(edges)
+            if len(edges) > 1 and len({*edges}) < len(edges):
+                edges = list(dict.fromkeys(edges))
+            self._edges.fromlist(edges)
         if task.shape is not self._shape:
             self._shape = shape = task.shape
             self.shapes[shape] = None
@@ -82,6 +88,53 @@ class Graph:
     def keys(self) -> list[bytes]:
         """Return the keys in node order."""
         return self.key_list
+
+    def pack(self, values: bool = False) -> None:
+        """Lay the keys side by side, before the first fork; and plain arguments, if asked.
+
+        Done for many workers over a large graph: 0.5 us a task here spare each of them 200
+        bytes of pages copied.
+        """
+        self.packed = b"".join(self.key_list)
+        if values:
+            self._forms, self._raw, self._raw_ends = _side_by_side(self.tasks, self.shapes)
+
+    def task(self, node: int) -> Task:
+        """Return a node's task, or one equal to it that is in nobody else's memory."""
+        ends = self._raw_ends
+        if node < len(ends):
+            raw = self._raw[ends[node - 1] if node else 0 : ends[node]]
+            if raw:
+                return made(
+                    self.key(node), self._forms[0][self._forms[1][node]], marshal.loads(raw)
+                )
+        return self.tasks[node]
+
+    def key(self, node: int) -> bytes:
+        """Return a node's key; once packed, without touching the object that holds it."""
+        return self.packed[32 * node : 32 * node + 32] or self.key_list[node]
+
+    def nodes_of(self, keys: Collection[bytes]) -> list[int]:
+        """Return the nodes of those keys that are in the graph, in no certain order.
+
+        A good part of a bucket is sought among the packed keys, the rest in the index: the
+        index compares with key objects, and so copies their pages.
+        """
+        index = self.index
+        if len(keys) < 64 or len(self.packed) < 32 * len(self):
+            return [index[key] for key in keys if key in index]
+        sought: dict[int, set[bytes]] = {}
+        for key in keys:
+            sought.setdefault(key[0], set()).add(key)
+        nodes: list[int] = []
+        packed, many = self.packed, len(self) >> 11
+        for bucket, wanted in sought.items():
+            if len(wanted) < many:
+                nodes += [index[key] for key in wanted if key in index]
+                continue
+            places = [m.start() for m in re.finditer(re.escape(bytes((bucket,))), self.buckets)]
+            nodes += [n for n in places if packed[32 * n : 32 * n + 32] in wanted]
+        return nodes
 
     def node(self, task: Task) -> int:
         """Return the number of a task."""
@@ -188,3 +241,25 @@ class Graph:
                     floors[node] = above
             start = end
         return floors
+
+
+def _side_by_side(
+    tasks: Sequence[Task], shapes: Iterable[CallShape]
+) -> tuple[tuple[list[CallShape], array[int]], bytearray, array[int]]:
+    """Return (shapes, number of each task's), marshalled arguments and where each one ends.
+
+    Arguments that are not all plain are left out: they take no bytes.
+    """
+    order = list(shapes)
+    number = {shape: place for place, shape in enumerate(order)}
+    plain, dumps = PLAIN_TYPES.issuperset, marshal.dumps
+    raw, ends = bytearray(), array("q")
+    for start in range(0, len(tasks), 4096):  # in parts: every page dirtied here is in all workers
+        some = [
+            dumps(task.values) if plain(map(type, task.values)) else b""
+            for task in tasks[start : start + 4096]
+        ]
+        ends.extend(list(accumulate(map(len, some), initial=len(raw)))[1:])
+        raw += b"".join(some)
+    numbers = array("I", (number[task.shape] for task in tasks))
+    return (order, numbers), raw, ends

@@ -11,13 +11,15 @@ from __future__ import annotations
 import gc
 import hashlib
 import linecache
+import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from taskgraph import codecs, hashing, tenants
+from taskgraph import codecs, hashing, processes, tenants
 from taskgraph.digestcache import remembering
 from taskgraph.errors import BarrierStop, JugfileError, TaskGraphError
 from taskgraph.session import Session
@@ -25,8 +27,9 @@ from taskgraph.session import Session
 
 def check_jugfile(path: Path) -> Path:
     """Return the path of a readable jugfile, else raise JugfileError."""
-    if path.suffix == "" and not path.exists() and path.with_suffix(".py").exists():
-        path = path.with_suffix(".py")
+    if path.suffix != ".py" and not path.exists():
+        longer = path.with_name(path.name + ".py") if path.name else path
+        path = longer if longer.exists() else path
     if not path.is_file():
         raise JugfileError(
             f"There is no jugfile at {path}. Name one (`taskgraph COMMAND my_analysis.py`), or "
@@ -43,7 +46,7 @@ def read_jugfile(path: Path, session: Session, argv: Sequence[str] = ()) -> Modu
     Raises
     ------
     JugfileError
-        If it is missing, has a syntax error or raises; the error's notes tell where.
+        If it is missing, has a syntax error or raises; the message tells where.
     """
     path = check_jugfile(path)
     stem = path.stem
@@ -75,7 +78,9 @@ def read_jugfile(path: Path, session: Session, argv: Sequence[str] = ()) -> Modu
                 "What it asked for on the command line comes after `--`."
             ) from error
     except Exception as error:
-        raise JugfileError(f"{path} raised {type(error).__name__}: {error}") from error
+        raise JugfileError(
+            f"{path} raised {type(error).__name__}: {error}{_place(error)}"
+        ) from error
     return module
 
 
@@ -84,13 +89,18 @@ def _no_collection() -> Iterator[None]:
     """Keep the garbage collector away while a graph grows.
 
     Tasks are no garbage, and looking through a million of them again and again takes
-    longer than making them.
+    longer than making them. A program that reads and reports keeps them out of its later
+    collections too, until it reads again.
     """
     was = gc.isenabled()
     gc.disable()
+    if processes.IS_PROGRAM:
+        gc.unfreeze()
     try:
         yield
     finally:
+        if processes.IS_PROGRAM:
+            gc.freeze()
         if was:
             gc.enable()
 
@@ -107,6 +117,20 @@ def _notes(path: Path, source: bytes, session: Session) -> Iterator[None]:
             yield
         finally:
             session.pause = lambda: None
+
+
+def _place(error: Exception) -> str:
+    """Return the line that an exception comes from: the last one that is a user's."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return ""  # it names the line itself
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = str(Path(__file__).parent) + os.sep
+    users = [
+        frame
+        for frame in frames
+        if "site-packages" not in frame.filename and not frame.filename.startswith(("<", ours))
+    ]
+    return f" (at {users[-1].filename}:{users[-1].lineno})" if users else ""
 
 
 def _where(error: BaseException, path: Path) -> str:

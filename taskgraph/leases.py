@@ -29,9 +29,9 @@ class Leases:
 
     def take(self, nodes: Sequence[int], coarse: bool) -> tuple[list[int], list[int]]:
         """Claim nodes; return (got, busy): held now, and held by another worker."""
-        keys = self._scheduler.keys
+        key_of = self._scheduler.graph.key
         coarse = coarse and self._store.coarse_bits == 8
-        wanted = {keys[node]: node for node in nodes}
+        wanted = {key_of(node): node for node in nodes}
         claim = self._store.claim(self.worker, list(wanted), coarse=coarse)
         self._claims.append(claim)
         self.epoch = max(self.epoch, claim.epoch)

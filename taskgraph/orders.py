@@ -26,7 +26,7 @@ class Orders:
     def enough(self, executed: int, seconds: float) -> str:
         """Return why to stop now, or an empty string."""
         if self.max_tasks is not None and executed >= self.max_tasks:
-            return f"ran {executed} tasks, as many as allowed"
+            return f"ran {executed} task{'s' * (executed != 1)}, as many as allowed"
         if self.max_seconds is not None and seconds >= self.max_seconds:
             return f"worked for {seconds:.0f} s, as long as allowed"
         return ""

@@ -109,7 +109,8 @@ class Outbox:
             try:
                 self._store.publish(self.worker, records)
             except (StoreFull, StoreUnreachable) as error:
-                self._patience.bear(error, f"{len(records)} results can't be stored yet")
+                number = "1 result" if len(records) == 1 else f"{len(records)} results"
+                self._patience.bear(error, f"{number} can't be stored yet")
             else:
                 self._patience.relieve()
                 return

@@ -33,8 +33,11 @@ class Outcome:
         """Return one line for a person."""
         if self.error:
             return f"could not run: {self.error}"
-        parts = [f"{self.executed} tasks run in {format_duration(self.seconds)}"]
+        tasks = "task" if self.executed == 1 else "tasks"
+        parts = [f"{self.executed} {tasks} run in {format_duration(self.seconds)}"]
         parts.append(f"{self.done} of {self.total} done")
+        if not (self.total or self.stopped_at_barrier or self.signal):
+            parts.append("the jugfile makes no tasks")
         if self.failed:
             parts.append(f"{self.failed} failed (see `taskgraph failures`)")
         if self.blocked:

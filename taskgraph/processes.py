@@ -24,6 +24,8 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
 )
 _PR_SET_PDEATHSIG = 1
+#: This process is a command and not a guest in somebody's Python: it reads a jugfile and ends.
+IS_PROGRAM = False
 
 
 def check_platform(platform: str = sys.platform) -> None:

@@ -160,6 +160,13 @@ def birth(pid: int, proc: Path = Path("/proc")) -> str:
 
 
 # -- cores -----------------------------------------------------------------------------
+def machine_resources() -> dict[str, float]:
+    """Return the machine's memory in bytes and its number of GPUs."""
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return {"memory": memory, "gpu": float(gpus)}
+
+
 def cores(
     environ: Mapping[str, str] = os.environ,
     root: Path = Path("/"),

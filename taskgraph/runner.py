@@ -96,7 +96,7 @@ class Runner:
     # -- some nodes ---------------------------------------------------------------------
     def stride(self, node: int) -> int:
         """Return how many nodes like this one to run between looks at clock and memory."""
-        name = self.tasks[node].shape.name
+        name = self.scheduler.names[self.scheduler.graph.kinds[node]]
         seconds = self.scheduler.timings.seconds(name)
         if seconds is None or seconds > LONG or self.scheduler.timings.size(name) > 1 << 16:
             return 1
@@ -139,9 +139,10 @@ class Runner:
         self, nodes: Sequence[int], needs: Sequence[Sequence[Task]]
     ) -> tuple[list[int], int]:
         """Run short tasks in a row."""
-        tasks, clock, encode, running = self.tasks, self.clock, codecs.encode, self.board.running
-        slot, epoch, offset, add = self.slot, self.leases.epoch, self.offset, self.outbox.add
-        value_of, peak = self.bench.value_of, self.peak()
+        task_of, clock, encode = self.session.graph.task, self.clock, codecs.encode
+        running, slot, add = self.board.running, self.slot, self.outbox.add
+        epoch, offset, value_of = self.leases.epoch, self.offset, self.bench.value_of
+        peak = self.peak()
         shape, name, origin, inputs = None, "", Origin(), b""
         ran: list[int] = []
         size = count = 0
@@ -151,7 +152,7 @@ class Runner:
             if started > ends:
                 tried = place
                 break
-            task = tasks[node]
+            task = task_of(node)
             if task.shape is not shape:
                 self.scheduler.timings.add(name, started - began, size, count)
                 shape, name, began, size, count = task.shape, task.shape.name, started, 0, 0

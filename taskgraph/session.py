@@ -50,6 +50,7 @@ class Session:
         self.graph = Graph()
         self.store = store
         self.wait_for = wait_for
+        self.interactive = False  #: no jugfile: nothing can be read again later
         self.stopped = False  #: reading ended at a barrier
         self.opaque: list[int] = []  #: nodes whose inner tasks are known only to their frames
         self.inner: dict[int, Sequence[Key]] = {}  #: of opaque nodes: what their frames named
@@ -104,8 +105,7 @@ class Session:
         floors = self.floors()
         if nodes is None:
             return self.store.present(self.graph.keys(), floors)
-        tasks = self.graph.tasks
-        keys = [tasks[node].key for node in nodes]
+        keys = list(map(self.graph.key, nodes))
         return self.store.present(keys, floors and [floors[node] for node in nodes])
 
     def load(self, tasks: Sequence[Task]) -> list[Record | None]:
@@ -172,6 +172,12 @@ class Session:
         self.pause()
         if self.wait_for is not None and self.wait_for(nodes):
             return
+        if self.interactive:
+            raise NotReady(
+                "Where no jugfile is read, nothing waits at a barrier: some of these tasks have "
+                "no result yet. Run them first, with taskgraph.ops.execute() or `taskgraph "
+                "execute`, then ask for value()."
+            )
         self.stopped = True
         raise BarrierStop
 

@@ -48,6 +48,11 @@ def options_from(given: Mapping[str, Any]) -> Options:
         raise TaskError(
             f"TaskGenerator has no option {unknown[0]!r}; it knows {', '.join(sorted(_KNOWN))}."
         )
+    for name in ("retries", "retry_delay", "timeout"):
+        number = given.get(name, 0)
+        if not isinstance(number, int | float) and not (number is None and name == "timeout"):
+            unit = "" if name == "retries" else " of seconds"
+            raise TaskError(f"TaskGenerator: {name} is a number{unit}, got {number!r}.")
     options = Options(**{**given, "resources": parse_resources(given.get("resources"))})
     for name, good in (
         ("retries", options.retries >= 0),

@@ -30,6 +30,9 @@ from taskgraph.scheduler import Scheduler
 from taskgraph.session import Session
 from taskgraph.store import Store
 
+#: Tasks from which on several workers share them as flat bytes.
+PACK_FROM = 200_000
+
 
 @dataclass(frozen=True)
 class Job:
@@ -199,6 +202,7 @@ class Template:
         if busy or slot in self.ended or self.job.board.stop != GO:
             return
         if self.scheduler is None:
+            self.pack()
             present = self.session.present()
             self.scheduler = Scheduler(self.session.graph, present, self.selected)
             gc.freeze()
@@ -209,6 +213,11 @@ class Template:
         self.close_line(slot)
         self.lines[slot] = ours
         self.children[pid] = Child(slot, len(self.session.graph))
+
+    def pack(self) -> None:
+        """Spare workers the pages of task objects, where there are many of both."""
+        graph = self.session.graph
+        graph.pack(values=len(self.slots) > 1 and len(graph) >= PACK_FROM)
 
     def answer(self, slot: int) -> None:
         """Fork the isolated task that the worker at a slot asks for."""

@@ -52,6 +52,19 @@ def parse_resources(given: Mapping[str, Any] | None) -> dict[str, float] | None:
     return numbers
 
 
+def format_resources(amounts: Mapping[str, float]) -> str:
+    """Return ``gpu=1,memory=8G``, as it is written behind ``--resources``."""
+    return ",".join(
+        f"{name}={_binary(amount) if name == 'memory' else f'{amount:g}'}"
+        for name, amount in amounts.items()
+    )
+
+
+def _binary(size: float) -> str:
+    unit = next((unit for unit in "TGMK" if size >= _SIZES[unit]), "")
+    return f"{size / _SIZES[unit]:.3g}{unit}"
+
+
 def format_size(size: float) -> str:
     """Return ``1.5 GB`` and the like, decimal."""
     for unit in ("B", "kB", "MB", "GB", "TB"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 
 from taskgraph.attempts import Attempts, Verdict
 from taskgraph.outbox import Outbox
@@ -65,13 +66,13 @@ class Vigil:
 
     def take(self, news: News) -> None:
         """Take in results and failures that came to the store."""
-        index, state = self.session.graph.index, self.scheduler.state
-        nodes = [index[key] for key in news.results if key in index]
-        nodes = [node for node in nodes if state[node] != DONE]
+        state = self.scheduler.state
+        nodes = [n for n in self.session.graph.nodes_of(news.results) if state[n] != DONE]
         if nodes:
             self._hope = self.clock()
-            present = self.session.present(nodes)
-            self.scheduler.done(n for n, there in zip(nodes, present, strict=True) if there)
+            if self.session.floors() is not None:  # else whatever came is alive
+                nodes = list(compress(nodes, self.session.present(nodes)))
+            self.scheduler.done(nodes)
         self.take_failures(news.failures)
 
     def take_failures(self, keys: Iterable[Key]) -> None:

@@ -43,6 +43,7 @@ from taskgraph.scheduler import (
     Scheduler,
 )
 from taskgraph.session import Session
+from taskgraph.units import format_resources
 from taskgraph.vigil import Vigil
 
 #: A worker whose first tasks all fail so, for want of something on its machine, stops.
@@ -145,6 +146,7 @@ class Worker:
         else:
             self.look_anew()
         self.vigil.blame_dead(self.outbox, self.offset)
+        self.write_counts()
         if events.LISTENERS:
             for node in self.scheduler.nodes_in(DONE):
                 self.runner.loadable(self.tasks[node])
@@ -197,6 +199,9 @@ class Worker:
         """Publish, free all locks, leave; return the exit code."""
         self.let_go()
         self.write_log(last=True)
+        with contextlib.suppress(StoreError):  # only so that a person is told what others did too
+            if self.scheduler.left > 0 and not self.vigil.catch_up():
+                self.vigil.start_over()
         self.write_counts()
         self.store.leave(self.name)
         runner = self.runner
@@ -264,9 +269,9 @@ class Worker:
         name = self.tasks[node].name
         if not self.attempts.say_once(("unfit", name)):
             return
-        budget = ", ".join(f"{k}={v:g}" for k, v in self.board.budget.items()) or "none"
+        budget = format_resources(self.board.budget) or "none"
         need = self.tasks[node].options.resources or {}
-        wanted = ",".join(f"{word}={need[word]:g}" for word in lacking)
+        wanted = format_resources({word: need[word] for word in lacking})
         self.say(
             f"{name} needs {wanted}, more than this supervisor has ({budget}). Start a worker "
             f"that has it: taskgraph execute --resources {wanted}"

@@ -6,21 +6,29 @@ It reads rows only where two copies of one key meet, and opens nothing itself.
 The rule where copies meet, the same for every reader and for ``pack``: the greatest
 epoch, then the greatest digest. Equal copies (a packed one and its source) are one: the
 later read stays, since the earlier file is the one that will go.
+
+A worker hears of every result of all others, and asks about few of them: those of buckets
+(first bytes of keys) that it leases, and its inputs. So what comes after the first look
+waits as a plain column of keys, and a bucket is taken in when it is asked about. Entries
+of a dict cost five times the memory, in each worker anew.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from backends.file_store.blocks import Block, split_keys
-from taskgraph.store import RESULT
+from taskgraph.store import KEY_SIZE, RESULT
 
 #: A file that another process has packed and removed; ESTALE is a network mount's word.
 GONE = frozenset({errno.ENOENT, errno.ESTALE})
 
 ROW_BITS = 24
 ROW_MASK = (1 << ROW_BITS) - 1
+
+#: Of the 256 first bytes of keys: when more of them are asked for at once, all is taken in.
+MOST_BUCKETS = 128
 
 #: (segment, offset of the block, row): a row that was found damaged.
 Spot = tuple[str, int, int]
@@ -35,15 +43,15 @@ class Index:
 
     Attributes
     ----------
-    results : dict of bytes to int
-        Locator of the winning result of each key.
     failed : dict of bytes to list of int
         Locators of the failure and death records of each key, in the order they were read.
     """
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
-        self.results: dict[bytes, int] = {}
+        self._results: dict[bytes, int] = {}
+        self._columns: list[tuple[int, bytes, bytes]] = []  # locator of row 0, keys, first bytes
+        self._taken = [0] * 256  # for each first byte: how many columns it was taken from
         self.failed: dict[bytes, list[int]] = {}
 
     def at(self, locator: int) -> tuple[Block, int]:
@@ -58,6 +66,47 @@ class Index:
             return contexts[0][0]
         return contexts[block.row(locator & ROW_MASK).context][0]
 
+    @property
+    def results(self) -> dict[bytes, int]:
+        """Locator of the winning result of each key, everything taken in."""
+        self.settle()
+        return self._results
+
+    def about(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Return ``results``, of which only the entries of ``keys`` need to be complete."""
+        if self._columns:
+            buckets = {key[0] for key in keys}
+            if len(buckets) > MOST_BUCKETS:
+                self.settle()
+            for bucket in buckets:
+                self._take_bucket(bucket)
+        return self._results
+
+    def add_later(self, block: Block, packed: bytes) -> None:
+        """Take in a block of results only when something is asked about its keys."""
+        base = len(self.blocks) << ROW_BITS
+        self.blocks.append(block)
+        self._columns.append((base, packed, packed[::KEY_SIZE]))
+
+    def settle(self) -> None:
+        """Take in all that waits."""
+        columns, self._columns = self._columns, []
+        if columns:
+            self._taken = [0] * 256
+            for base, packed, _ in columns:
+                self._add_results(base, split_keys(packed))
+
+    def _take_bucket(self, bucket: int) -> None:
+        columns = self._columns
+        mark = bytes((bucket,))
+        for place in range(self._taken[bucket], len(columns)):
+            base, packed, firsts = columns[place]
+            row = firsts.find(mark)
+            while row >= 0:
+                self._put(packed[row * KEY_SIZE : (row + 1) * KEY_SIZE], base + row)
+                row = firsts.find(mark, row + 1)
+        self._taken[bucket] = len(columns)
+
     def add(self, block: Block, keys: list[bytes], bad: Collection[int] = ()) -> list[bytes]:
         """Take in a block and return the keys for which it changed something.
 
@@ -70,42 +119,44 @@ class Index:
         bad : collection of int
             Rows to leave out.
         """
+        self.settle()  # rows are compared in the order in which they were read
         base = len(self.blocks) << ROW_BITS
         self.blocks.append(block)
         if block.kind != RESULT:
             return self._add_failures(base, block, keys, bad)
-        if bad or not self.results.keys().isdisjoint(keys):
-            return self._add_one_by_one(base, block, keys, bad)
-        before = len(self.results)
-        self.results.update(zip(keys, range(base, base + len(keys)), strict=True))
-        if len(self.results) - before != len(keys):  # one key twice in the block
-            for key in keys:
-                self.results.pop(key, None)
-            return self._add_one_by_one(base, block, keys, bad)
-        return keys
+        return self._add_results(base, keys, bad)
+
+    def _add_results(self, base: int, keys: list[bytes], bad: Collection[int] = ()) -> list[bytes]:
+        results = self._results
+        if not bad and results.keys().isdisjoint(keys):
+            before = len(results)
+            results.update(zip(keys, range(base, base + len(keys)), strict=True))
+            if len(results) - before == len(keys):
+                return keys
+            for key in keys:  # one key twice in the block
+                results.pop(key, None)
+        return [
+            key for row, key in enumerate(keys) if row not in bad and self._put(key, base + row)
+        ]
 
     def add_packed(self, block: Block, packed: bytes, bad: Collection[int] = ()) -> list[bytes]:
         """Take in a block with its key column."""
         return self.add(block, split_keys(packed), bad)
 
-    def _add_one_by_one(
-        self, base: int, block: Block, keys: list[bytes], bad: Collection[int]
-    ) -> list[bytes]:
-        changed = []
-        for row, key in enumerate(keys):
-            if row in bad:
-                continue
-            old = self.results.get(key)
-            if old is not None:
-                mine, theirs = block.rank(row), self._rank(old)
-                if mine < theirs:
-                    continue
-                if mine == theirs:
-                    self.results[key] = base + row
-                    continue
-            self.results[key] = base + row
-            changed.append(key)
-        return changed
+    def _put(self, key: bytes, at: int) -> bool:
+        """Take in one row; True when it is the first of its key, or a better one."""
+        old = self._results.get(key)
+        if old is not None:
+            if old >= at:  # taken before, with all of its bucket
+                return False
+            mine, theirs = self._rank(at), self._rank(old)
+            if mine < theirs:
+                return False
+            if mine == theirs:
+                self._results[key] = at
+                return False
+        self._results[key] = at
+        return True
 
     def _rank(self, locator: int) -> tuple[int, bytes]:
         block, row = self.at(locator)
@@ -144,7 +195,7 @@ class Index:
         dead = {i for i, block in enumerate(self.blocks) if block.source.name in names}
         lost = [key for key, at in self.results.items() if at >> ROW_BITS in dead]
         for key in lost:
-            del self.results[key]
+            del self._results[key]
         for key, held in list(self.failed.items()):
             kept = [at for at in held if at >> ROW_BITS not in dead]
             if len(kept) < len(held):

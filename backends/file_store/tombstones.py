@@ -203,5 +203,5 @@ def _unpack(data: bytes, path: str) -> Entries:
         pass
     raise ResultCorrupt(
         f"a tombstone must be whole, since results that it kills would come back: "
-        f"restore it from a copy, or invalidate anew and remove it; got {path}"
+        f"restore it from a copy, or remove it and invalidate the same tasks again; got {path}"
     )

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from backends.file_store.bell import LOOK_AGAIN, Bell, Stamp
 from backends.file_store.blobs import Blobs
-from backends.file_store.blocks import BLOB, Block
+from backends.file_store.blocks import BLOB, Block, split_keys
 from backends.file_store.drafts import Draft
 from backends.file_store.filesystem import FileSystem
 from backends.file_store.index import GONE, ROW_BITS, ROW_MASK, Index
@@ -73,8 +73,9 @@ class View:
         self._told = 0
         self._condemned = False
         self._before: dict[str, int] = {}
-        self._results: list[list[Key]] = []
-        self._failures: list[list[Key]] = []
+        self._results: list[bytes | list[Key]] = []
+        self._failures: list[bytes | list[Key]] = []
+        self._heard = False
 
     # -- looking ---------------------------------------------------------------
     def glance(self) -> None:
@@ -143,7 +144,7 @@ class View:
                 self.segments[name] = segment
             try:
                 for found in segment.look(self._silent):
-                    self._add(found)
+                    self._add(found, segment)
             except OSError as error:
                 if error.errno not in GONE:
                     raise
@@ -155,14 +156,22 @@ class View:
             self.superseded.update(segment.sources)
         return whole
 
-    def _add(self, found: Found) -> None:
+    def _add(self, found: Found, segment: Segment) -> None:
         block, packed = found
-        name = block.source.name
-        changed = self.index.add_packed(block, packed, self.quarantine.rows(name, block.offset))
-        if block.offset >= self._before.get(name, 0):
+        bad = self.quarantine.rows(segment.name, block.offset)
+        changed: bytes | list[Key] = packed
+        if self._later(block) and not bad and not segment.sources:  # what is packed is not new
+            self.index.add_later(block, packed)
+        else:
+            changed = self.index.add_packed(block, packed, bad)
+        if block.offset >= self._before.get(segment.name, 0):
             self._tell(block, changed)
 
-    def _tell(self, block: Block, changed: list[Key]) -> None:
+    def _later(self, block: Block) -> bool:
+        # What the first look finds is asked about as a whole.
+        return self._heard and block.kind == RESULT
+
+    def _tell(self, block: Block, changed: bytes | list[Key]) -> None:
         if changed:
             (self._results if block.kind == RESULT else self._failures).append(changed)
 
@@ -170,25 +179,30 @@ class View:
         """Take in what this process has just published."""
         self.segments[segment.name] = segment
         for block, draft in zip(blocks, drafts, strict=True):
-            self._tell(block, self.index.add(block, draft.keys))
+            if self._later(block):
+                packed = b"".join(draft.keys)
+                self.index.add_later(block, packed)
+                self._tell(block, packed)
+            else:
+                self._tell(block, self.index.add(block, draft.keys))
 
     def news(self) -> News:
         """Return what came since the last call."""
         results, failures = self._results, self._failures
-        self._results, self._failures = [], []
+        self._results, self._failures, self._heard = [], [], True
         told, self._told = self._told, self.graveyard.known.epoch
         return News(_flat(results), _flat(failures), told != self._told)
 
     # -- answers ---------------------------------------------------------------
     def present(self, keys: Sequence[Key], floors: Sequence[int] | None) -> bytearray:
         """Return 1 for each key with a live result."""
-        results = self.index.results
+        results = self.index.about(keys)
         if floors is None or not any(floors):
             return bytearray(map(results.__contains__, keys))
         return self._patiently(lambda: self._present(keys, floors))
 
     def _present(self, keys: Sequence[Key], floors: Sequence[int]) -> bytearray:
-        epoch, get = self.index.epoch, self.index.results.get
+        epoch, get = self.index.epoch, self.index.about(keys).get
         return bytearray(
             (at := get(key)) is not None and (floor <= 0 or epoch(at) >= floor)
             for key, floor in zip(keys, floors, strict=True)
@@ -196,7 +210,7 @@ class View:
 
     def live(self, keys: Sequence[Key], floors: Sequence[int] | None) -> list[int | None]:
         """Return the locator of each key's live result."""
-        found = list(map(self.index.results.get, keys))
+        found = list(map(self.index.about(keys).get, keys))
         if floors is None or not any(floors):
             return found
         epoch = self.index.epoch
@@ -319,5 +333,6 @@ def _next_is_in(found: list[int | None], i: int, number: int) -> bool:
     )
 
 
-def _flat(lists: list[list[Key]]) -> list[Key]:
+def _flat(columns: list[bytes | list[Key]]) -> list[Key]:
+    lists = [split_keys(keys) if isinstance(keys, bytes) else keys for keys in columns]
     return lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import taskgraph
+from taskgraph import processes
 from taskgraph.cli.root import group
 from taskgraph.errors import UsageError
 from taskgraph.processes import check_platform
@@ -27,6 +28,7 @@ def main(args: Sequence[str] | None = None) -> int:
     if stranger:
         sys.stderr.write(f"taskgraph: error: {stranger}\n")
         return 4
+    processes.IS_PROGRAM = args is None
     return group.run(sys.argv[1:] if args is None else args)
 
 

@@ -54,6 +54,7 @@ def _jug_verbose(args: list[str]) -> list[str]:
             out.append(word)
             continue
         following = level if equals else next(words, "")
+        following = following.lower() if following.lower() in _JUG_LEVELS else following
         if following in _JUG_LEVELS:
             note(f"jug's `--verbose {following}` is -v here, which shows tracebacks and prints")
             out += ["-v"] * _JUG_LEVELS[following]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,14 +163,24 @@ def command(
             where.jugfile, where.store, argv=where.argv, names=names, pattern=pattern,
             prepare=where.prepare,
         )  # fmt: skip
+        if outcome.failed and not outcome.executed:
+            note("a stored failure is not met again: `taskgraph retry` first, or `run TASK --pdb`")
     else:
         from taskgraph.ops.execute import run_here
 
         outcome = run_here(
             where.jugfile, where.store, argv=where.argv, verbose=where.verbose,
-            display=_display("none" if quiet else progress), prepare=where.prepare, **options,
+            display=_display("none" if quiet else progress), prepare=partial(_prepare, where),
+            **options,
         )  # fmt: skip
     return _tell(outcome, where.verbose, as_json, quiet)
+
+
+def _prepare(where: Where) -> None:
+    """Make a process ready to read the jugfile; what that prints is no JSON."""
+    if where.json:
+        os.dup2(2, 1)
+    where.prepare()
 
 
 def _options(
@@ -250,6 +261,8 @@ def _tell(outcome: Outcome, verbose: int, as_json: bool, quiet: bool) -> int:
         if verbose and outcome.trace:
             say(outcome.trace.rstrip())
         say(f"taskgraph: error: {outcome.error}")
+        if outcome.trace and not verbose:
+            say("  (-v shows the traceback)")
     elif not quiet and not as_json:
         click.echo(outcome.summary())
     return outcome.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -53,11 +54,15 @@ def _show(group: FailureGroup, traceback: bool, everything: bool) -> None:
     for task in shown:
         click.echo(f"  {_line(task)}")
         if traceback:
-            for text in (task.report.traceback, task.report.log):
-                if text.strip():
-                    click.echo("    " + text.rstrip().replace("\n", "\n    "))
+            _quote(task.report.traceback)
+            _quote(task.report.log, "what it printed:")
     if len(shown) < len(group.tasks):
         click.echo(f"  and {len(group.tasks) - len(shown)} more (--all)")
+
+
+def _quote(text: str, title: str = "") -> None:
+    if text.strip():
+        click.echo(textwrap.indent(f"{title}\n{text.rstrip()}".lstrip("\n"), "    "))
 
 
 def _line(task: FailedTask) -> str:

@@ -67,6 +67,7 @@ class Group(click.Group):
             from click.shell_completion import shell_complete
 
             return shell_complete(self, {}, "taskgraph", COMPLETE, instruction)
+        _open_closed_streams()
         meta: dict[str, Any] = {}
         try:
             with self.make_context("taskgraph", list(args) or ["--help"]) as ctx:
@@ -76,6 +77,20 @@ class Group(click.Group):
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # becomes an exit status
             return trouble.report(error, meta.get(VERBOSE, 0))
         return 0
+
+
+def _open_closed_streams() -> None:
+    """Write to nowhere where the shell closed an output (``2>&-``).
+
+    Without this, the first file that is opened gets its number, and what is printed.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w"))
 
 
 def _unknown(name: str) -> str:

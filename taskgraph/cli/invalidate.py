@@ -11,6 +11,7 @@ import click
 from taskgraph.cli.command import Command
 from taskgraph.cli.options import dry_run_option, json_option, jugfile_options, selection_options
 from taskgraph.cli.text import plural, table, width, write_json
+from taskgraph.cli.trouble import Declined
 from taskgraph.cli.where import Where
 from taskgraph.errors import UsageError
 from taskgraph.units import format_duration, format_size
@@ -78,6 +79,12 @@ def _show(what: Plan) -> None:
     if not what.roots:
         click.echo("no task fits: nothing to remove")
         return
+    if not what.rows:
+        roots = plural(len(what.roots), "task")
+        click.echo(
+            f"no results to remove; failures of {roots}, and what is being run, count no more"
+        )
+        return
     rows = [
         [row.name, f"{row.results:,}", format_size(row.bytes), format_duration(row.seconds)]
         for row in what.rows
@@ -94,4 +101,5 @@ def _ask(what: Plan) -> None:
             "invalidate asks before it removes anything, and nobody can answer where standard "
             f"input is no terminal: add --yes, or --dry-run to look; {what.results} results would go."
         )
-    click.confirm(f"Remove {plural(what.results, 'result')}?", abort=True)
+    if not click.confirm(f"Remove {plural(what.results, 'result')}?"):
+        raise Declined("nothing was removed")

@@ -7,6 +7,7 @@ import click
 from taskgraph.cli.command import Command
 from taskgraph.cli.options import dry_run_option, json_option, jugfile_options
 from taskgraph.cli.text import plural, write_json
+from taskgraph.cli.trouble import note
 from taskgraph.cli.where import Where
 from taskgraph.errors import UsageError
 
@@ -36,6 +37,9 @@ def command(where: Where, *, tasks: tuple[str, ...], dry_run: bool, as_json: boo
         verb = "would be carried over" if dry_run else "carried over"
         click.echo(f"{plural(done.copied, 'result')} {verb}, {done.already:,} were there already, "
                    f"{done.missing:,} tasks had none under the old name")  # fmt: skip
+        if done.copied and not dry_run:
+            note("a name is part of the code: what `status` shows as stale now, "
+                 "`taskgraph stale --accept` keeps")  # fmt: skip
         for name in done.refused:
             click.echo(f"refused: the key of {name[:12]} can't be worked out again")
     return 1 if done.refused else 0

@@ -6,15 +6,23 @@ An exception that nobody planned never ends with 1, which means "some task faile
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
 
 import click
 
-from taskgraph.errors import JugfileError, TaskGraphError
+from taskgraph.errors import TaskGraphError
 
 INTERRUPTED, BROKEN_PIPE, UNEXPECTED = 130, 141, 4
+
+#: Standard output goes to a file that can't grow.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Declined(Exception):
+    """The person at the terminal answered no."""
 
 
 def say(text: str) -> None:
@@ -39,6 +47,9 @@ def report(error: BaseException, verbose: int) -> int:
     """
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, Declined):
+        say(f"taskgraph: {error}")
+        return INTERRUPTED
     if isinstance(error, KeyboardInterrupt | EOFError | click.Abort):
         say("taskgraph: interrupted")
         return INTERRUPTED
@@ -50,6 +61,10 @@ def report(error: BaseException, verbose: int) -> int:
         return error.exit_code if isinstance(error, click.UsageError) else UNEXPECTED
     if isinstance(error, TaskGraphError):
         return _planned(error, verbose)
+    if isinstance(error, OSError) and error.errno in _NO_ROOM and not verbose:
+        _close_stdout()
+        say(f"taskgraph: error: what was asked for can't be written: {error.strerror}")
+        return UNEXPECTED
     traceback.print_exception(error)
     say(f"taskgraph: error: this was not foreseen: {type(error).__name__}: {error}")
     return UNEXPECTED
@@ -62,18 +77,8 @@ def _planned(error: TaskGraphError, verbose: int) -> int:
     for remark in getattr(error, "__notes__", ()):
         say(f"  {remark}")
     if not verbose and isinstance(error.__cause__, Exception):
-        place = _place(error.__cause__) if isinstance(error, JugfileError) else ""
-        say(f"  {place}(-v shows the traceback)")
+        say("  (-v shows the traceback)")
     return error.exit_code
-
-
-def _place(error: Exception) -> str:
-    """Return the line that the exception comes from: the last one that is a user's."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"at {error.filename}:{error.lineno} "
-    frames = traceback.extract_tb(error.__traceback__)
-    users = [f for f in frames if "site-packages" not in f.filename and f.filename[0] != "<"]
-    return f"at {users[-1].filename}:{users[-1].lineno} " if users else ""
 
 
 def _help_of(error: click.ClickException) -> str:

@@ -36,10 +36,11 @@ class Where:
 
             install_alias(note)
 
-    def session(self, *, create: bool = False) -> Session:
+    def session(self, *, create: bool = False, quiet: bool = False) -> Session:
         """Open the store and read the jugfile; the store is closed when the command ends.
 
         Where no store is at the default place yet, an empty one stands in, in memory.
+        With ``quiet`` the command tells itself that reading stopped at a barrier.
         """
         from taskgraph.jugfile import check_jugfile, read_jugfile
         from taskgraph.ops.context import store_url
@@ -57,7 +58,7 @@ class Where:
         self.prepare()
         with redirect_stdout(sys.stderr if self.json else sys.stdout):
             session.module = read_jugfile(path, session, self.argv)
-        if session.stopped:
+        if session.stopped and not quiet:
             note("the jugfile was read up to a barrier that is not met; there is more to come")
         return session
 
@@ -89,4 +90,4 @@ def split_words(words: Iterable[str]) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _has_py(word: str) -> bool:
-    return Path(word).suffix == "" and Path(word + ".py").is_file()
+    return Path(word + ".py").is_file()

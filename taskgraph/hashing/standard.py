@@ -88,7 +88,7 @@ def encode_pattern(obj: Any, walk: Walk) -> Any:
 
 def encode_path(obj: Any, walk: Walk) -> Any:
     """Encode a path by its text; pure and concrete paths are equal, as Python says."""
-    raw = os.fspath(obj).encode("utf-8", "surrogatepass")
+    raw = str(obj).encode("utf-8", "surrogatepass")  # what fspath returns, a call later
     walk.out.append(b"p%d:%b" % (len(raw), raw))
     return obj
 

@@ -17,7 +17,7 @@ from taskgraph.ops.context import jugfile_label, store_url
 from taskgraph.orders import Orders
 from taskgraph.outcome import Outcome
 from taskgraph.processes import check_platform
-from taskgraph.provenance import cores
+from taskgraph.provenance import cores, machine_resources
 from taskgraph.registry import open_store
 from taskgraph.session import Session
 from taskgraph.supervisor import Display, Supervisor
@@ -42,11 +42,13 @@ class Silence:
         """Show nothing."""
 
 
-def execute(jugfile: Path | str, store: str | None = None, **options: Any) -> Outcome:
+def execute(jugfile: Path | str | Session, store: str | None = None, **options: Any) -> Outcome:
     """``outcome = execute("jugfile.py", jobs=4)``: run all tasks that have no result.
 
     The supervisor is started as a fresh program, never as a fork of the caller, so this
     is safe in a notebook and beside any library. Options are those of :func:`run_here`.
+    With an open session, as ``taskgraph.session()`` gives, its tasks run in this process;
+    options are then those of ``ops.desk.execute_session``.
 
     Returns
     -------
@@ -58,6 +60,10 @@ def execute(jugfile: Path | str, store: str | None = None, **options: Any) -> Ou
     TaskGraphError
         If it could not run at all.
     """
+    if isinstance(jugfile, Session):
+        from taskgraph.ops.desk import execute_session
+
+        return execute_session(jugfile, **options)
     request = {"jugfile": str(jugfile), "store": store, "options": options}
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     child = subprocess.run(
@@ -197,13 +203,6 @@ def _write_snapshot(session: Session) -> None:
         write_snapshot(session)
     except StoreError as error:  # the snapshot is a convenience, results are not at stake
         sys.stderr.write(f"the graph snapshot could not be written: {error}\n")
-
-
-def machine_resources() -> dict[str, float]:
-    """Return the machine's memory in bytes and its number of GPUs."""
-    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    return {"memory": memory, "gpu": float(gpus)}
 
 
 def main() -> int:

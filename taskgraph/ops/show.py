@@ -8,6 +8,7 @@ object.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from taskgraph import codecs
 from taskgraph.ops.arguments import arguments, short
@@ -49,9 +50,9 @@ class Shown:
 def show(session: Session, node: int) -> Shown:
     """``facts = show(session, node)``: everything about one task."""
     session.look()
-    state = states(session)
     task = session.graph.tasks[node]
-    record = session.load([task])[0]
+    record = session.load([task])[0]  # first: one that is found damaged is not done
+    state = states(session)
     ends, _ = session.graph.dependents()
     return Shown(
         name=task.shape.name,
@@ -92,9 +93,9 @@ def _provenance(record: Record) -> tuple[tuple[str, str], ...]:
     """Return what a record tells about its making, without what is unknown."""
     origin = record.origin
     facts: list[tuple[str, object]] = [
-        ("started", record.started),
-        ("seconds", record.seconds),
-        ("cpu seconds", record.cpu),
+        ("started", _date(record.started)),
+        ("seconds", round(record.seconds, 6)),
+        ("cpu seconds", round(record.cpu, 6)),
         ("peak bytes", record.peak),
         ("result bytes", record.size),
         ("attempt", record.attempt),
@@ -108,6 +109,12 @@ def _provenance(record: Record) -> tuple[tuple[str, str], ...]:
         *((f"version of {package}", version) for package, version in origin.versions),
     ]
     return tuple((name, str(fact)) for name, fact in facts if fact != "")
+
+
+def _date(started: float) -> str:
+    """Return ``2026-11-20 23:24:37+00:00``, in this machine's time zone."""
+    moment = datetime.fromtimestamp(started, UTC).astimezone()
+    return moment.isoformat(sep=" ", timespec="seconds")
 
 
 def _head(record: Record) -> Head:

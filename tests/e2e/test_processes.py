@@ -234,7 +234,7 @@ def test_a_worker_whose_owner_record_was_tidied_away_goes_on(jugfile, start, tmp
     """)
     process = start(path)
     store = None
-    wait_until(lambda: (tmp_path / "jugfile.taskgraph").exists(), "a store")
+    wait_until((tmp_path / "jugfile.taskgraph" / "store.json").exists, "a store")
     store = open_session(path).store
     wait_until(lambda: any(info.keys or info.running for info in store.workers()), "a worker")
     for info in store.workers():

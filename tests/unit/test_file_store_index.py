@@ -99,3 +99,51 @@ def test_a_failure_and_its_copy_are_one_but_two_attempts_are_two() -> None:
     assert len(index.failed[KEY]) == 3
     index.forget_segments({"b"})
     assert KEY not in index.failed
+
+
+def waiting(index: Index, *records: Record, name: str = "s") -> None:
+    block, keys = block_of(list(records), name)
+    index.add_later(block, b"".join(keys))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(COPIES)))
+@pytest.mark.parametrize("asked", ["bucket", "all", "bucket, then all", "in between"])
+def test_what_waits_obeys_the_same_rule_however_it_is_asked_for(
+    order: tuple[Record, ...], asked: str
+) -> None:
+    index = Index()
+    for n, record in enumerate(order):
+        waiting(index, record, make_record(make_key(7)), name=f"s{n}")
+        if asked == "in between":
+            index.about([KEY])
+    if asked.startswith("bucket"):
+        assert set(index.about([KEY])) >= {KEY}
+    if asked == "bucket":
+        block, row = index.at(index.about([KEY])[KEY])
+        assert block.rank(row) == (1, b"b" * 8)
+    assert winner(index) == (1, b"b" * 8)
+    assert set(index.results) == {KEY, make_key(7)}
+
+
+def test_only_the_bucket_that_is_asked_about_is_taken_in() -> None:
+    index = Index()
+    others = [bytes((n,)) + bytes(31) for n in range(9)]
+    waiting(index, *(make_record(key) for key in others))
+    assert set(index.about(others[:2])) == set(others[:2])
+    assert set(index.results) == set(others)
+
+
+def test_of_equal_copies_the_later_one_stays_also_when_the_earlier_waited() -> None:
+    index = Index()
+    waiting(index, make_record(KEY), name="source")
+    assert add(index, make_record(KEY), name="packed") == []
+    assert index.spot(index.results[KEY])[0] == "packed"
+    assert not index.forget_segments({"source"})
+    assert KEY in index.results
+
+
+def test_what_waits_goes_with_its_segment() -> None:
+    index = Index()
+    waiting(index, make_record(KEY), name="gone")
+    assert index.forget_segments({"gone"})
+    assert KEY not in index.about([KEY])

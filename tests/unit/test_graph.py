@@ -128,3 +128,45 @@ def test_a_long_chain_needs_no_recursion(length):
     floors = graph.floors({graph.keys()[0]: 3})
     assert floors is not None
     assert floors[length] == 3
+
+
+def test_a_packed_graph_answers_as_before():
+    """Keys and tasks are the same, also of nodes that came after packing."""
+    graph = build([set() for _ in range(300)] + [{0, 1}])
+    found = [graph.key(n) for n in range(len(graph))]
+    graph.pack(values=True)
+    assert [graph.key(n) for n in range(len(graph))] == found == graph.keys()
+    late = TaskGenerator(late_of)(1)
+    graph.record(late, [])
+    assert graph.key(301) == late.key
+    assert graph.task(301) is late
+    for node in range(301):
+        task, copy = graph.tasks[node], graph.task(node)
+        assert (copy.key, copy.shape, copy.values) == (task.key, task.shape, task.values)
+
+
+def test_plain_arguments_are_copied_and_others_kept():
+    """A task of numbers and text is made anew; one with a list is the one in the graph."""
+    graph = Graph()
+    plain, listed = TaskGenerator(late_of)("a"), TaskGenerator(late_of)([1])
+    graph.record(plain, [])
+    graph.record(listed, [])
+    graph.pack(values=True)
+    assert graph.task(0) is not plain
+    assert graph.task(0).values == ("a",)
+    assert graph.task(1) is listed
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_nodes_are_found_by_their_keys(packed):
+    """Few keys and many, known and unknown, give the nodes that the index gives."""
+    graph = build([set() for _ in range(4000)])
+    if packed:
+        graph.pack()
+    for keys in (graph.keys(), graph.keys()[::7], graph.keys()[:3]):
+        stranger = [bytes([n]) + bytes(31) for n in range(256)]
+        assert sorted(graph.nodes_of([*stranger, *keys])) == [graph.index[k] for k in keys]
+
+
+def late_of(number):
+    """Be a node of another function."""
