@@ -12,8 +12,11 @@ sealed before it is removed (its writer may be about to append the row).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
+from typing import Any
 from zlib import crc32
 
 from backends.file_store.blocks import Reference
@@ -30,6 +33,10 @@ from taskgraph.store import Payload, Record
 LARGE = 1 << 16
 #: Files written before the first of them is synced: one journal commit then serves many.
 GROUP = 128
+#: From this many bytes on, files are written by threads: checksum, copy and sync all let
+#: other threads run. Less is not worth the start of threads.
+TOGETHER = 8 << 20
+THREADS = 4
 
 
 class Blobs:
@@ -60,24 +67,28 @@ class Blobs:
         return references
 
     def _write_group(self, group: Sequence[Record], references: list[Reference]) -> None:
+        folders = {self._layout.blob_folder(record.key) for record in group}
+        for folder in folders:
+            self._ensure(folder)
         open_files: list[int] = []
-        try:
-            for record in group:
-                references.append(_refer(record.payload))
-                self._create(record, references[-1], open_files)
-            for descriptor in open_files:
-                self._fs.datasync(descriptor)
-        finally:
-            for descriptor in open_files:
-                self._fs.close(descriptor)
-        for folder in {self._layout.blob_folder(record.key) for record in group}:
+        many = len(group) > 1 and sum(record.size for record in group) >= TOGETHER
+        with _threads(THREADS if many else 0) as each:
+            try:
+                new = list(each(_refer, [record.payload for record in group]))
+                references += new
+                list(each(partial(self._create, open_files), group, new))
+                list(each(self._fs.datasync, open_files))
+            finally:
+                for descriptor in open_files:
+                    self._fs.close(descriptor)
+        for folder in folders:
             self._fs.sync_folder(folder)
 
-    def _create(self, record: Record, reference: Reference, open_files: list[int]) -> None:
-        self._ensure(self._layout.blob_folder(record.key))
+    def _create(self, open_files: list[int], record: Record, reference: Reference) -> None:
         path = self._path(record.key, record.epoch, reference)
-        open_files.append(self._fs.create(path, self._layout.file_mode))
-        self._fs.append_all(open_files[-1], buffers(record.payload))
+        descriptor = self._fs.create(path, self._layout.file_mode)
+        open_files.append(descriptor)
+        self._fs.append_all(descriptor, buffers(record.payload))
 
     def _ensure(self, folder: str) -> None:
         if folder in self._folders:
@@ -140,6 +151,24 @@ class Blobs:
             for name in self._fs.names(f"{self._layout.blobs}/{folder}"):
                 if not name.endswith(SEALED):
                     yield f"{self._layout.blobs}/{folder}/{name}"
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """Give a ``map`` that runs in so many threads, which have ended when the block has."""
+    if not count:
+        yield map
+        return
+    from concurrent.futures import ThreadPoolExecutor, wait
+
+    with ThreadPoolExecutor(count) as pool:
+
+        def each(function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[Any]:
+            calls = [pool.submit(function, *row) for row in zip(*columns, strict=True)]
+            wait(calls)  # what a call raised is raised only after all calls have ended
+            return iter([call.result() for call in calls])
+
+        yield each
 
 
 def token_of(path: str) -> bytes:
