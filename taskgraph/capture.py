@@ -48,10 +48,13 @@ class Capture(io.TextIOBase):
 
     def begin(self, name: str) -> None:
         """Take note that a task of this name starts; cheap, called for every task."""
-        self._name = name
         if self._tail:
+            if self._line:  # the task before ended without a newline
+                self._take_line(self._line)
+                self._line = ""
             self._tail = []
             self._tail_size = 0
+        self._name = name
         if self._installed and sys.stdout is not self:  # the task before put another there
             self.install()
 

@@ -142,7 +142,7 @@ class Runner:
         task_of, clock, encode = self.session.graph.task, self.clock, codecs.encode
         running, slot, add = self.board.running, self.slot, self.outbox.add
         epoch, offset, value_of = self.leases.epoch, self.offset, self.bench.value_of
-        peak = self.peak()
+        peak, begin = self.peak(), self.capture.begin
         shape, name, origin, inputs = None, "", Origin(), b""
         ran: list[int] = []
         size = count = 0
@@ -161,7 +161,7 @@ class Runner:
                     shape, started = None, clock()
                     continue
                 origin = self.origins.of(task)
-                self.capture.begin(name)
+            begin(name)
             running(slot, task.key)
             try:
                 if needs:

@@ -59,7 +59,7 @@ class Session:
         self.writes = False  #: reading the jugfile may leave notes in the store
         self.say: Callable[[str], object] = _say  #: shows the user a line
         self.pause: Callable[[], object] = lambda: None  #: called before waiting at a barrier
-        self._floors: tuple[tuple[int, int], array[int] | None] = ((-1, -1), None)
+        self._floors: tuple[object, array[int] | None] = (None, None)
         self._tokens: list[tuple[Token[Session | None], Token[Recorder | None]]] = []
 
     # -- being the active one ----------------------------------------------------
@@ -80,9 +80,11 @@ class Session:
     def floors(self) -> array[int] | None:
         """Return each node's floor; ``None``: all are 0."""
         tombstones = self.store.tombstones()
-        state = (tombstones.epoch, len(self.graph))
+        # What an opaque node's record names may change while the epoch stays: a record that
+        # began before the tombstone may be published after it.
+        hidden = self._hidden(tombstones.results) if self.opaque else None
+        state = (tombstones.epoch, len(self.graph), hidden)
         if self._floors[0] != state:
-            hidden = self._hidden(tombstones.results) if self.opaque else None
             self._floors = (state, self.graph.floors(tombstones.results, hidden))
         return self._floors[1]
 

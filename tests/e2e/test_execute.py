@@ -82,6 +82,23 @@ def test_a_failure_is_recorded_and_everything_else_goes_on(jugfile):
     assert execute(path).executed == 0, "the same code waits for retry"
 
 
+def test_the_log_of_a_failure_is_what_its_own_task_printed(jugfile):
+    """Also among short tasks of one function that are run in a row."""
+    path = jugfile("""
+        @TaskGenerator
+        def chatty(x):
+            print("I am", x, end="")
+            if x == 700: raise ValueError(x)
+            return x
+        numbers = [chatty(i) for i in range(1000)]
+    """)
+    assert execute(path).failed == 1
+    session = open_session(path)
+    (key,) = session.store.failed_keys()
+    ((record,),) = session.store.failures([key])
+    assert FailureReport.of(record).log == "I am 700"
+
+
 def test_changed_code_tries_again_by_itself(jugfile):
     """A failure keeps the fingerprint of the code that failed."""
     text = """

@@ -23,7 +23,7 @@ from taskgraph.compose import (
 )
 from taskgraph.errors import BarrierStop, GraphOutdated, HashError, NotReady, TaskError
 from taskgraph.hashing.lambdas import encode_function
-from taskgraph.session import CURRENT, Session, barrier
+from taskgraph.session import ANCESTORS, CURRENT, Session, barrier
 from taskgraph.store import RESULT, Identity, Origin, Record
 from taskgraph.task import Task, TaskGenerator, Tasklet
 
@@ -108,6 +108,27 @@ def test_without_ancestors_in_the_record_the_invalidate_would_be_missed(session:
     session.store.invalidate([double(7).key])
     other, opaque = reread(session, lambda: twice(7))
     assert other.present([other.graph.node(opaque)]) == b"\1"
+
+
+def test_a_record_published_late_is_judged_by_its_own_ancestors(session: Session) -> None:
+    """It began before the tombstone and comes after a reader has looked: it must stay dead."""
+    task = twice(7)
+    worker = session.store.enter(Identity("host", "boot", 1, "birth"))
+    payload, _ = codecs.encode([0, 0])
+
+    def publish(digest: bytes, ancestor: Task) -> None:
+        origin = Origin(extra=((ANCESTORS, ancestor.key.hex()),))
+        record = Record(task.key, RESULT, 0, digest, b"", origin, 0, 0, 0, 0, 1, payload)
+        session.store.publish(worker, [record])
+
+    publish(b"1" * 8, double(5))
+    other, opaque = reread(session, lambda: twice(7))
+    session.store.invalidate([double(7).key])
+    other.look()
+    assert other.present([other.graph.node(opaque)]) == b"\1"
+    publish(b"2" * 8, double(7))
+    other.look()
+    assert other.present([other.graph.node(opaque)]) == b"\0"
 
 
 def test_nested_compound_tasks_hand_their_ancestors_on(session: Session) -> None:
