@@ -1,7 +1,8 @@
 """Work on biological images as plain functions of arrays; ``tasks`` makes tasks of them.
 
 Importing this package loads nothing heavy: its rooms are opened on first use,
-``bioimage_tasks.metrics`` and so on. Only :mod:`bioimage_tasks.tasks` knows taskgraph.
+``bioimage_tasks.metrics`` and so on. Only :mod:`bioimage_tasks.tasks` knows taskgraph, and
+:mod:`bioimage_tasks.start`, where the program begins, which of two it is.
 """
 
 from __future__ import annotations

@@ -15,7 +15,13 @@ from typing import Any
 from bioimage_tasks import metrics, segmentation, tables
 from bioimage_tasks.checks import Array, Labels
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from taskgraph import TaskGenerator
+from bioimage_tasks.start import check_core
+
+try:
+    from taskgraph import TaskGenerator
+except ImportError:
+    check_core()
+    raise
 
 _task = partial(TaskGenerator, version=1)
 

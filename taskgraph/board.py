@@ -2,14 +2,21 @@
 
 Made by the supervisor before it forks anything. Each worker writes its own slot, with
 plain stores and no locks; the supervisor reads all of them: who is there, what runs,
-how much is done. Nothing here survives the supervisor, and no result passes through.
+how much is done. What only one of them is to do is settled in a nameless file to which
+all append. Nothing here survives the supervisor, and no result passes through.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import mmap
+import os
 import struct
+import sys
+import weakref
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from taskgraph.errors import UsageError
@@ -53,6 +60,8 @@ class Board:
                 f"and GPUs among them; got {', '.join(self.names)}."
             )
         self._map = mmap.mmap(-1, _HEAD + SLOT * slots)
+        self._ledger = _nameless_file()
+        weakref.finalize(self, os.close, self._ledger).atexit = False
 
     # -- the stop flag ----------------------------------------------------------
     @property
@@ -63,6 +72,21 @@ class Board:
     @stop.setter
     def stop(self, value: int) -> None:
         self._map[0] = value
+
+    # -- what one of all is to do ---------------------------------------------------
+    def is_first(self, what: str) -> bool:
+        """Tell whether no process of this run has asked for ``what`` before.
+
+        Each appends a line of its own and then looks whose line is the first: appending is
+        one step, so of two that ask at once exactly one is. Where the file fails, all are.
+        """
+        word, mine = blake2b(what.encode(), digest_size=8).digest(), os.urandom(8)
+        with contextlib.suppress(OSError):
+            os.write(self._ledger, word + mine)
+            book = os.pread(self._ledger, os.fstat(self._ledger).st_size, 0)
+            lines = (book[at : at + 16] for at in range(0, len(book), 16))
+            return next(line for line in lines if line.startswith(word)) == word + mine
+        return True
 
     # -- a worker's own slot ------------------------------------------------------
     def clear(self, slot: int) -> None:
@@ -145,3 +169,16 @@ class Board:
 
     def _at(self, slot: int) -> int:
         return _HEAD + SLOT * slot
+
+
+def _nameless_file() -> int:
+    """Return the number of an empty file for appending, that forked processes share."""
+    if sys.platform == "linux":
+        number = os.memfd_create("board")
+    else:
+        import tempfile
+
+        with tempfile.TemporaryFile() as file:
+            number = os.dup(file.fileno())
+    fcntl.fcntl(number, fcntl.F_SETFL, os.O_APPEND)
+    return number

@@ -17,6 +17,9 @@ from taskgraph.task import Task
 class Listener:
     """Base of listeners; each method does nothing."""
 
+    def begun(self, before: int) -> None:
+        """Take notice that this worker begins, and how many tasks those before it at its slot ran."""
+
     def task_loadable(self, task: Task) -> None:
         """Take notice of a task whose result was there already."""
 

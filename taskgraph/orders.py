@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Orders of one run of ``execute``; the same for all its workers."""
+    """Orders of one run of ``execute``; for all its workers the same but ``ran`` and ``spent``."""
 
     idle_exit: float | None = None  #: leave after so many seconds without work
     max_tasks: int | None = None  #: run at most so many tasks (each worker)
@@ -18,13 +18,20 @@ class Orders:
     store_patience: float = 120.0  #: seconds a store may be full or away
     verbose: bool = False  #: show on the terminal what tasks print
     pdb: bool = False  #: stop in the debugger at the first failure
+    ran: int = 0  #: tasks that the workers before it at its slot have run
+    spent: float = 0.0  #: seconds since the first of them began
+
+    def after(self, ran: int, spent: float) -> Orders:
+        """Return the orders of a worker that goes on where others of its slot have stopped."""
+        return replace(self, ran=ran, spent=spent)
 
     def room(self, executed: int) -> int:
         """Return how many more tasks a worker may run."""
-        return sys.maxsize if self.max_tasks is None else self.max_tasks - executed
+        return sys.maxsize if self.max_tasks is None else self.max_tasks - self.ran - executed
 
     def enough(self, executed: int, seconds: float) -> str:
         """Return why to stop now, or an empty string."""
+        executed, seconds = executed + self.ran, seconds + self.spent
         if self.max_tasks is not None and executed >= self.max_tasks:
             return f"ran {executed} task{'s' * (executed != 1)}, as many as allowed"
         if self.max_seconds is not None and seconds >= self.max_seconds:

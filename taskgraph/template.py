@@ -17,8 +17,9 @@ import select
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,8 @@ class Template:
     variables: list[str] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)  #: slots that get no new worker
     owed: set[int] = field(default_factory=set)  #: slots the supervisor decides about
+    ran: Counter[int] = field(default_factory=Counter)  #: tasks run by ended workers, by slot
+    since: dict[int, float] = field(default_factory=dict)  #: when a slot's first worker began
     inbox: bytes = b""
     #: Made before the first fork, from what the store held at the last look, so that all
     #: workers share its arrays; each takes in by itself what came since.
@@ -207,6 +210,7 @@ class Template:
             self.scheduler = Scheduler(self.session.graph, present, self.selected)
             gc.freeze()
         ours, theirs = socket.socketpair()
+        self.since.setdefault(slot, self.clock())
         self.job.board.clear(slot)
         pid = self.fork(lambda: self.be_worker(slot, theirs))
         theirs.close()
@@ -257,6 +261,7 @@ class Template:
         self.kill_children(of_slot=child.slot)
         self.close_line(child.slot)
         board, code = self.job.board, os.waitstatus_to_exitcode(status)
+        self.ran[child.slot] += board.counts(child.slot).executed
         died = board.state(child.slot) != ENDED or code not in (0, 1, 3, 4)
         self.tell(
             "worker", slot=child.slot, pid=pid, status=status, died=died,
@@ -265,7 +270,7 @@ class Template:
         board.free(child.slot)
         if died:
             self.owed.add(child.slot)
-        elif child.size == len(self.session.graph) or code in (3, 4):
+        elif child.size == len(self.session.graph) or code == 4:
             self.ended.add(child.slot)
         else:
             self.fill(child.slot)
@@ -311,7 +316,7 @@ class Template:
         raise AssertionError("unreachable")
 
     def be_worker(self, slot: int, line: socket.socket) -> int:
-        """Be the worker at a slot."""
+        """Be the worker at a slot; its limits go on from where the one before it stopped."""
         from taskgraph.employment import employ
 
         for other in self.lines.values():
@@ -319,7 +324,9 @@ class Template:
         processes.raise_threads(self.variables, self.job.threads)
         processes.reseed()
         assert self.scheduler is not None  # fill() made it before the fork
-        return employ(self.job, self.session, self.scheduler, slot, line)
+        orders = self.job.orders.after(self.ran[slot], self.clock() - self.since[slot])
+        job = replace(self.job, orders=orders)
+        return employ(job, self.session, self.scheduler, slot, line)
 
     def be_task(self, node: int, fds: Sequence[int]) -> int:
         """Be an isolated task."""

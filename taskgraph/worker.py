@@ -148,6 +148,7 @@ class Worker:
         self.vigil.blame_dead(self.outbox, self.offset)
         self.write_counts()
         if events.LISTENERS:
+            self.runner.notify(lambda listener: listener.begun(self.orders.ran))
             for node in self.scheduler.nodes_in(DONE):
                 self.runner.loadable(self.tasks[node])
 
@@ -265,9 +266,9 @@ class Worker:
         return [node for node in nodes if self.scheduler.state[node] == MINE]
 
     def say_unfit(self, node: int, lacking: Sequence[str]) -> None:
-        """Say, once a function, that no worker here has what it needs."""
+        """Say, one worker once a function, that no worker here has what it needs."""
         name = self.tasks[node].name
-        if not self.attempts.say_once(("unfit", name)):
+        if not (self.attempts.say_once(("unfit", name)) and self.board.is_first(f"unfit {name}")):
             return
         budget = format_resources(self.board.budget) or "none"
         need = self.tasks[node].options.resources or {}

@@ -231,10 +231,10 @@ def test_a_jugfile_with_a_dot_in_its_name_needs_no_ending(room):
 
 
 def test_results_carried_over_to_a_new_name_can_be_kept(room):
-    """The renamed function counts as changed code; `rekey` says how to keep its results."""
+    """A function changed in more than its name counts as changed; `rekey` says how to keep it."""
     room(GOOD)
     run("execute", "cells.py")
-    room(GOOD.replace("work", "labour"))
+    room(GOOD.replace("work", "labour").replace("return x\n", "return +x\n"))
     assert "`taskgraph stale --accept` keeps" in run(
         "rekey", "cells.py", "cells.work", "cells.labour"
     )
@@ -242,6 +242,14 @@ def test_results_carried_over_to_a_new_name_can_be_kept(room):
     run("stale", "cells.py", "--accept")
     assert run("status", "cells.py", "--short") == "4 tasks: 4 done\n"
     assert "0 tasks run" in run("execute", "cells.py")
+
+
+def test_a_function_that_changed_its_name_alone_is_not_stale(room):
+    room(GOOD)
+    run("execute", "cells.py")
+    room(GOOD.replace("work", "labour"))
+    run("rekey", "cells.py", "cells.work", "cells.labour")
+    assert run("status", "cells.py", "--short") == "4 tasks: 4 done\n"
 
 
 def test_a_damaged_result_is_not_shown_as_done(room, tmp_path):

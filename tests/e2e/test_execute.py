@@ -292,6 +292,62 @@ def test_resources_are_shared_and_a_lack_is_said(jugfile, tmp_path):
     assert max(session.value(session.module.seen)) <= 2
 
 
+@pytest.mark.parametrize("options", [{"jobs": 1}, {"jobs": 4}, {"jobs": 3, "template": False}])
+def test_a_lack_is_said_once_for_all_workers(jugfile, capfd, options):
+    """And not again by those that replace them at a barrier, who do what came behind it."""
+    path = jugfile("""
+        import time
+        @TaskGenerator(resources={"lens": 9})
+        def too_much(x): return x
+        @TaskGenerator
+        def wait(x):
+            time.sleep(0.2)
+            return x
+        never = [too_much(i) for i in range(3)]
+        first = [wait(i) for i in range(4)]
+        bvalue(first[0])
+        then = [wait(i) for i in range(4, 8)]
+    """)
+    outcome = execute(path, **options)
+    assert (outcome.exit_code, outcome.done, outcome.remaining) == (3, 8, 3)
+    assert capfd.readouterr().err.count("too_much needs lens=9") == 1
+
+
+IN_STEPS = """
+    {hook}
+    import time
+    @TaskGenerator
+    def f(x):
+        time.sleep({seconds})
+        return x
+    for step in range(10):
+        bvalue(f(2 * step))
+        f(2 * step + 1)
+"""
+
+
+@pytest.mark.parametrize("options", [{}, {"template": False}])
+def test_max_tasks_counts_on_in_the_worker_that_follows_at_a_barrier(jugfile, options):
+    """Up to the limit and no further, over several barriers."""
+    path = jugfile(IN_STEPS.format(hook="", seconds=0))
+    outcome = execute(path, max_tasks=5, **options)
+    assert (outcome.exit_code, outcome.executed) == (3, 5)
+
+
+def test_max_seconds_goes_on_in_the_worker_that_follows_at_a_barrier(jugfile):
+    """Each of the ten would stay below it."""
+    outcome = execute(jugfile(IN_STEPS.format(hook="", seconds=0.3)), max_seconds=1.0)
+    assert outcome.exit_code == 3
+    assert 1 < outcome.executed < 8
+
+
+def test_jug_s_exit_after_n_tasks_counts_on_behind_a_barrier(jugfile):
+    """Its count is told to the worker that follows."""
+    hook = "from taskgraph.compat.jug.hooks import exit_checks; exit_checks.exit_after_n_tasks(5)"
+    outcome = execute(jugfile(IN_STEPS.format(hook=hook, seconds=0)))
+    assert (outcome.exit_code, outcome.executed) == (3, 5)
+
+
 def test_a_long_chain_executes(jugfile):
     """Each task waits for the one before; nothing is recursive."""
     path = jugfile("""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -54,6 +55,42 @@ def test_of_several_founders_at_once_one_wins(tmp_path: Path) -> None:
 
     late = Late()
     assert open_store(str(tmp_path / "s"), create=True, fs=late).id == late.other
+
+
+def test_a_store_that_is_being_founded_is_nothing_foreign(tmp_path: Path) -> None:
+    """Whoever comes when the first folders are there founds it too, and one charter wins."""
+
+    class Slow(FileSystem):
+        """Another process comes while the first folder is there and no other."""
+
+        other = ""
+
+        def mkdir(self, path: str, mode: int) -> None:
+            super().mkdir(path, mode)
+            if not self.other and path.startswith(f"{tmp_path}/s/"):
+                self.other = open_store(str(tmp_path / "s"), create=True).id
+
+    slow = Slow()
+    assert open_store(str(tmp_path / "s"), create=True, fs=slow).id == slow.other
+
+
+def test_a_charter_that_is_being_written_is_waited_for(tmp_path: Path) -> None:
+    """Without hard links a founder's file is there before its content is."""
+
+    class NoLinks(FileSystem):
+        found = b""
+
+        def link(self, source: str, target: str) -> None:
+            raise OSError(errno.EPERM, "no links here")
+
+        def read_file(self, path: str) -> bytes:
+            data = super().read_file(path)
+            if path.endswith("store.json") and not self.found:
+                self.found, data = data, b""
+            return data
+
+    first = open_store(str(tmp_path / "s"), create=True, fs=NoLinks())
+    assert open_store(str(tmp_path / "s"), create=True, fs=NoLinks()).id == first.id
 
 
 def test_a_newer_format_is_refused_and_says_what_to_install(tmp_path: Path) -> None:

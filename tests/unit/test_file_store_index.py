@@ -147,3 +147,83 @@ def test_what_waits_goes_with_its_segment() -> None:
     waiting(index, make_record(KEY), name="gone")
     assert index.forget_segments({"gone"})
     assert KEY not in index.about([KEY])
+
+
+# -- twins of what was handed out ----------------------------------------------------
+LOW, HIGH = (make_record(KEY)._replace(digest=digest) for digest in (b"a" * 8, b"b" * 8))
+NEWER = make_record(KEY, epoch=1)
+
+
+def handed(*records: Record, name: str = "first") -> Index:
+    """Return an index that has handed out the result of KEY."""
+    index = Index()
+    add(index, *records, name=name)
+    index.hand_out(index.results[KEY])
+    return index
+
+
+def test_what_was_handed_out_stays_when_a_better_twin_comes() -> None:
+    """One process, one value: others choose the better one, and a check judges by that."""
+    index = handed(LOW)
+    assert add(index, HIGH) == [], "nothing new to whoever has a value"
+    assert winner(index) == (0, LOW.digest)
+    block, row = index.at(index.for_all()[KEY])
+    assert block.rank(row) == (0, HIGH.digest)
+    assert add(index, LOW, HIGH, name="again") == []
+    assert winner(index) == (0, LOW.digest)
+
+
+def test_what_was_only_seen_gives_way() -> None:
+    """The bit is the row's: one handed out beside it changes nothing."""
+    index = Index()
+    add(index, LOW, *(make_record(make_key(n)) for n in range(2, 20)))
+    for n in range(2, 20):
+        index.hand_out(index.results[make_key(n)])
+    assert add(index, HIGH) == [KEY]
+    assert winner(index) == (0, HIGH.digest)
+
+
+def test_a_tombstone_ends_it() -> None:
+    """A newer twin is news, and comes into its own when the one kept is dead."""
+    index = handed(LOW)
+    assert add(index, NEWER) == [KEY]
+    assert winner(index) == (0, LOW.digest)
+    assert index.after(KEY, 2) is None
+    at = index.after(KEY, 1)
+    assert at == index.results[KEY]
+    assert winner(index) == (1, NEWER.digest)
+    assert index.after(KEY, 1) is None
+
+
+def test_a_packed_copy_of_what_was_handed_out_is_kept_to() -> None:
+    index = handed(LOW)
+    add(index, LOW, name="packed")
+    assert not index.forget_segments({"first"})
+    add(index, HIGH)
+    assert winner(index) == (0, LOW.digest)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_an_index_made_anew_keeps_to_it_and_a_file_that_is_gone_ends_it(
+    order: tuple[int, int],
+) -> None:
+    index = handed(LOW)
+    add(index, HIGH, name="second")
+    anew = Index(index)
+    for number in order:
+        add(anew, (LOW, HIGH)[number], name=("first", "second")[number])
+    assert winner(anew) == (0, LOW.digest)
+    assert anew.forget_segments({"first"})
+    last = Index(anew)
+    add(last, HIGH, name="second")
+    assert winner(last) == (0, HIGH.digest)
+
+
+def test_it_costs_a_bit_a_row() -> None:
+    """Nothing is kept by key: a million tasks that were loaded take 125 kB."""
+    keys = [make_key(n) for n in range(4_000)]
+    index = Index()
+    add(index, *map(make_record, keys))
+    for at in index.results.values():
+        index.hand_out(at)
+    assert [len(bits) for bits in index.handed().values()] == [500]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +22,9 @@ class Refounded(StoreContract):
         self.clock = FakeClock()
         open_store(str(root), create=True)
         info = root / "store.json"
-        info.write_text(json.dumps({**json.loads(info.read_text()), **self.change}))
+        changed = tmp_path / f"changed-{os.getpid()}"  # replaced whole: another may read it now
+        changed.write_text(json.dumps({**json.loads(info.read_text()), **self.change}))
+        changed.replace(info)
         return self._open(str(root))
 
     def other_handle(self, store: Store) -> Store:

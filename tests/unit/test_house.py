@@ -43,6 +43,7 @@ def test_the_import_checker_sees_a_heavy_import():
         ("taskgraph.cli", without("click")),
         ("backends.file_store", HEAVY),
         ("backends.memory_store", HEAVY),
+        ("bioimage_tasks.start", (*HEAVY, "taskgraph", "inspect")),
         ("bioimage_tasks", ("torch", "sklearn", "skimage", "scipy", "mahotas", "pandas")),
     ],
 )

@@ -1,4 +1,4 @@
-"""Verbs that change or carry results: cleanup, stale, rekey, export, import, run."""
+"""Verbs that change or carry results: cleanup, rekey, export, import, run."""
 
 from __future__ import annotations
 
@@ -19,19 +19,13 @@ from taskgraph.errors import (
     UsageError,
 )
 from taskgraph.ops import (
-    Selection,
     cleanup,
     export_tasks,
     import_tasks,
     invalidate,
-    open_session,
     rekey,
     run,
-    select,
-    stale,
-    status_of,
 )
-from taskgraph.ops.code import remember_code
 from taskgraph.ops.context import jugfile_label
 from taskgraph.session import ANCESTORS, Session, as_buffer
 from taskgraph.task import TaskGenerator, Tasklet
@@ -108,73 +102,6 @@ def test_jugfiles_are_named_relative_to_the_store(tmp_path):
     assert jugfile_label(jugfile, f"file:{tmp_path}/b/s") == "../../a/x.py"
     assert jugfile_label(jugfile, "redis://host/0") == jugfile.as_posix()
     assert jugfile_label(None, "s") == ""
-
-
-# -- stale ------------------------------------------------------------------------------
-JUGFILE = """
-from taskgraph import TaskGenerator
-
-SIGMA = {sigma}
-
-@TaskGenerator
-def blur(x):
-    return x * SIGMA
-
-@TaskGenerator
-def other(x):
-    return x
-
-blur(1)
-blur(2)
-other(3)
-"""
-
-
-@pytest.fixture
-def read(tmp_path, bench, monkeypatch):
-    """Read a version of the jugfile over one store; the first has results."""
-    monkeypatch.setattr("taskgraph.ops.context.open_store", lambda url, create=False: bench.store)
-    path = tmp_path / "ops_stale.py"
-
-    def version(sigma):
-        path.write_text(JUGFILE.format(sigma=sigma))
-        bench.session = open_session(path)
-        return bench.session
-
-    session = version(1)
-    code = remember_code(session)
-    for task in session.graph.tasks:
-        bench.publish([task], fingerprint=code[task.name])
-    assert stale(session).results == 0
-    return version
-
-
-def test_changed_code_is_stale_with_a_reason(read):
-    session = read(22)
-    found = stale(session)
-    assert [(f.name, f.results) for f in found.functions] == [("ops_stale.blur", 2)]
-    assert any("SIGMA" in reason for reason in found.functions[0].reasons)
-    report = status_of(session)
-    assert [row.stale for row in report.rows] == [2, 0]
-    assert select(session, Selection(stale=True)) == [0, 1]
-    assert stale(session, [2]).results == 0
-
-
-def test_accepted_code_is_no_longer_stale_until_it_changes_again(read):
-    session = read(22)
-    assert stale(session, accept=True).accepted
-    assert stale(session).results == 0
-    assert status_of(session).totals.stale == 0
-    assert select(session, Selection(stale=True)) == []
-    assert stale(read(333)).results == 2
-    assert stale(read(22)).results == 0
-
-
-def test_without_the_old_parts_the_reason_names_the_code(read, bench, monkeypatch):
-    session = read(22)
-    monkeypatch.setattr(bench.store, "get_document", lambda name: None)
-    (function,) = stale(session).functions
-    assert function.reasons == (f"made by other code ({function.old[0][:12]})",)
 
 
 # -- rekey ------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from taskgraph.compat.exit_variables import read_exit_variables
-from taskgraph.compat.jug.hooks.register import register_hook, register_hook_once
+from taskgraph.compat.jug.hooks.register import BEGUN, register_hook, register_hook_once
 
 __all__ = [
     "exit_after_n_tasks",
@@ -47,8 +47,14 @@ def exit_when_true(f: Callable[..., Any], function_takes_Task: bool = False) -> 
 
 
 def exit_after_n_tasks(n: int) -> None:
-    """Stop when this worker has run ``n`` tasks."""
+    """Stop when this worker, with those before it at its slot, has run ``n`` tasks."""
     executed = 0
+
+    def go_on(before: int) -> None:
+        nonlocal executed
+        executed = before
+        if before and before >= n:
+            sys.exit(0)
 
     def count(task: object) -> None:
         nonlocal executed
@@ -56,6 +62,7 @@ def exit_after_n_tasks(n: int) -> None:
         if executed >= n:
             sys.exit(0)
 
+    register_hook_once(BEGUN, ("exit_after_n_tasks", n), go_on)
     register_hook_once(_DONE, ("exit_after_n_tasks", n), count)
 
 

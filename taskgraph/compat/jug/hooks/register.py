@@ -15,12 +15,15 @@ from taskgraph.task import Task
 
 __all__ = ["jug_hook", "register_hook", "register_hook_once", "reset_all_hooks"]
 
+#: Not jug's: a worker begins, and is told how many tasks those before it at its slot ran.
+BEGUN = "execute.begun"
 KNOWN = (
     "execute.task-loadable",
     "execute.task-pre-execute",
     "execute.task-executed1",
     "execute.finished_pre_status",
     "execute.finished_post_status",
+    BEGUN,
 )
 
 _hooks: dict[str, list[Callable[..., Any]]] = {}
@@ -29,6 +32,9 @@ _registered: set[tuple[str, Any]] = set()
 
 class _JugHooks(Listener):
     """Passes events on to jug's hooks."""
+
+    def begun(self, before: int) -> None:
+        jug_hook(BEGUN, (before,))
 
     def task_loadable(self, task: Task) -> None:
         jug_hook("execute.task-loadable", (task,))
