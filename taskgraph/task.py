@@ -47,9 +47,10 @@ class Task:
         32 bytes that identify the call.
     """
 
-    __slots__ = ("__weakref__", "key", "shape", "values")
+    __slots__ = ("__weakref__", "key", "node", "shape", "values")
 
     key: bytes
+    node: int  #: where the graph that recorded it first has put it
     shape: CallShape
     values: tuple[Any, ...]
 
@@ -377,9 +378,10 @@ def _encode_tasklet(tasklet: Any, walk: Walk) -> Any:
 
 def _encode_tasks(tasks: list[Any], walk: Walk) -> bool:
     """Encode a list of nothing but tasks: the fan-in of a graph, in three calls."""
-    if len({*map(type, tasks)}) != 1:
+    keys = [task.key for task in tasks if type(task) is Task]
+    if len(keys) < len(tasks):
         return False
-    walk.out.append(b"K" + b"K".join([task.key for task in tasks]))
+    walk.out.append(b"K" + b"K".join(keys))
     walk.deps += tasks
     return True
 

@@ -116,6 +116,7 @@ class Block:
         "base",
         "context_text",
         "end",
+        "handed",
         "inputs_at",
         "kind",
         "n",
@@ -138,6 +139,7 @@ class Block:
         self.context_text = context_text
         self._contexts: list[Context] | None = None
         self._rows: bytes | None = None
+        self.handed: bytearray | None = None  #: one bit a row, once one was handed out
 
     @property
     def contexts(self) -> list[Context]:

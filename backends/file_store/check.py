@@ -125,11 +125,12 @@ class Check:
     def _inputs(self) -> list[Problem]:
         """Name results that were made from a copy of an input that is not the one here."""
         view = self._view
-        copies = {key[:_PREFIX]: at for key, at in view.index.results.items()}
+        results = view.index.for_all()
+        copies = {key[:_PREFIX]: at for key, at in results.items()}
         dead = {key[:_PREFIX]: n for key, n in view.graveyard.known.results.items()}
         ranks: dict[bytes, tuple[int, bytes]] = {}
         problems = []
-        for key, at in view.index.results.items():
+        for key, at in results.items():
             block, i = view.index.blocks[at >> ROW_BITS], at & ROW_MASK
             epoch = view.index.epoch(at)
             if epoch < dead.get(key[:_PREFIX], 0):

@@ -11,18 +11,23 @@ import contextlib
 import json
 import os
 import re
+import time
 import uuid
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from backends.file_store.filesystem import FileSystem, links_missing, store_error
-from backends.file_store.layout import MODES, Layout
+from backends.file_store.layout import FOLDERS, MODES, Layout
 from backends.file_store.mounts import on_network
 from taskgraph.errors import StoreForeign, StoreTooNew, StoreUnreachable, UsageError
 
 FORMAT = 1
 #: Seconds of silence that make an owner stale: local, network (caches lie for 60 s there).
 LEASES = (30.0, 300.0)
+
+#: How a whole charter ends; looks at one that does not, and seconds between them.
+_END = b"}"
+_LOOKS, _PAUSE = 100, 0.01
 
 _JUG_SHARD = re.compile(r"[0-9a-f]{2}$")
 _JUG_RESULT = re.compile(r"[0-9a-f]{38}(\.\w+)?$")
@@ -96,7 +101,7 @@ def charter(
 
 def _read(fs: FileSystem, root: str) -> Charter | None:
     try:
-        text = fs.read_file(Layout(root).info)
+        text = _read_whole(fs, Layout(root).info)
     except FileNotFoundError:
         return None
     try:
@@ -126,7 +131,8 @@ def _refuse_foreign(fs: FileSystem, root: str) -> None:
             f"{root} is a jug directory: copy its results with "
             f"`taskgraph import-jug JUGFILE --from {root}`, and give the store another place"
         )
-    if names and "segments" not in names:
+    # Another process may be founding right now: some of the folders may be there already.
+    if "segments" not in names and not {*FOLDERS, "bell"}.issuperset(names):
         raise StoreForeign(
             f"a new store needs an empty folder: give another path, {root} holds {sorted(names)[0]!r}"
         )
@@ -163,6 +169,17 @@ def _found(fs: FileSystem, root: str, mode: str, lease_seconds: float | None) ->
             fs.write_file(layout.info, text, layout.file_mode)
     fs.sync_folder(root)
     return _read(fs, root)
+
+
+def _read_whole(fs: FileSystem, path: str) -> bytes:
+    """Read the charter; where there are no hard links, its founder may be writing it now."""
+    text = fs.read_file(path)
+    for _ in range(_LOOKS):
+        if text.endswith(_END):
+            break
+        time.sleep(_PAUSE)
+        text = fs.read_file(path)
+    return text
 
 
 def _make_folders(fs: FileSystem, root: str, mode: int) -> None:

@@ -7,6 +7,11 @@ The rule where copies meet, the same for every reader and for ``pack``: the grea
 epoch, then the greatest digest. Equal copies (a packed one and its source) are one: the
 later read stays, since the earlier file is the one that will go.
 
+A process that has handed out a row keeps to it while it is alive and there, whatever twin
+comes: a task that is no function of its arguments would else have two values in one
+process. That takes one bit for each row of the blocks that were loaded from (their rows, 40
+bytes each, are in memory then), and an entry in ``_better`` only where a second one came.
+
 A worker hears of every result of all others, and asks about few of them: those of buckets
 (first bytes of keys) that it leases, and its inputs. So what comes after the first look
 waits as a plain column of keys, and a bucket is taken in when it is asked about. Entries
@@ -41,15 +46,22 @@ _Same = tuple[int, int, bytes, int, str]
 class Index:
     """All keys known to this process.
 
+    Parameters
+    ----------
+    before : Index, optional
+        The one that this one replaces: what it has handed out is kept to.
+
     Attributes
     ----------
     failed : dict of bytes to list of int
         Locators of the failure and death records of each key, in the order they were read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: Index | None = None) -> None:
         self.blocks: list[Block] = []
+        self._handed = {} if before is None else before.handed()
         self._results: dict[bytes, int] = {}
+        self._better: dict[bytes, int] = {}  # the winner for everybody else, where we keep another
         self._columns: list[tuple[int, bytes, bytes]] = []  # locator of row 0, keys, first bytes
         self._taken = [0] * 256  # for each first byte: how many columns it was taken from
         self.failed: dict[bytes, list[int]] = {}
@@ -84,9 +96,15 @@ class Index:
 
     def add_later(self, block: Block, packed: bytes) -> None:
         """Take in a block of results only when something is asked about its keys."""
-        base = len(self.blocks) << ROW_BITS
-        self.blocks.append(block)
+        base = self._append(block)
         self._columns.append((base, packed, packed[::KEY_SIZE]))
+
+    def _append(self, block: Block) -> int:
+        """Take a block and return the locator of its first row."""
+        if self._handed:
+            block.handed = self._handed.pop((block.source.name, block.offset), None)
+        self.blocks.append(block)
+        return (len(self.blocks) - 1) << ROW_BITS
 
     def settle(self) -> None:
         """Take in all that waits."""
@@ -120,8 +138,7 @@ class Index:
             Rows to leave out.
         """
         self.settle()  # rows are compared in the order in which they were read
-        base = len(self.blocks) << ROW_BITS
-        self.blocks.append(block)
+        base = self._append(block)
         if block.kind != RESULT:
             return self._add_failures(base, block, keys, bad)
         return self._add_results(base, keys, bad)
@@ -146,17 +163,63 @@ class Index:
     def _put(self, key: bytes, at: int) -> bool:
         """Take in one row; True when it is the first of its key, or a better one."""
         old = self._results.get(key)
-        if old is not None:
-            if old >= at:  # taken before, with all of its bucket
-                return False
-            mine, theirs = self._rank(at), self._rank(old)
-            if mine < theirs:
-                return False
-            if mine == theirs:
-                self._results[key] = at
-                return False
+        if old is None:
+            self._results[key] = at
+            return True
+        best = self._better.get(key, old)
+        if best >= at:  # taken before, with all of its bucket
+            return False
+        mine, theirs = self._rank(at), self._rank(best)
+        if mine == theirs or (best != old and mine == self._rank(old)):
+            self._move(key, best if mine == theirs else old, at)
+            return False
+        if mine < theirs:
+            if self._is_handed(at):  # an index made anew has met its twin first
+                self._results[key], self._better[key] = at, best
+            return False
+        if self._is_handed(old) and self._rank(old) != _NO_RANK:
+            self._better[key] = at
+            return mine[0] > theirs[0]
         self._results[key] = at
+        self._better.pop(key, None)
         return True
+
+    def _move(self, key: bytes, source: int, copy: int) -> None:
+        """Point to an equal copy of a row from now on."""
+        if self._is_handed(source):
+            self.hand_out(copy)
+        held = self._results if self._results[key] == source else self._better
+        held[key] = copy
+
+    # -- what was handed out -----------------------------------------------------
+    def hand_out(self, locator: int) -> None:
+        """Note that a caller has this row: its twins come second from now on."""
+        block, row = self.at(locator)
+        if block.handed is None:
+            block.handed = bytearray((block.n + 7) >> 3)
+        block.handed[row >> 3] |= 1 << (row & 7)
+
+    def _is_handed(self, locator: int) -> bool:
+        block, row = self.at(locator)
+        return block.handed is not None and bool(block.handed[row >> 3] >> (row & 7) & 1)
+
+    def handed(self) -> dict[tuple[str, int], bytearray]:
+        """Return the bits of all blocks by where they lie."""
+        blocks = self.blocks
+        found = {(b.source.name, b.offset): b.handed for b in blocks if b.handed is not None}
+        return {**self._handed, **found}
+
+    def after(self, key: bytes, floor: int) -> int | None:
+        """Return the row to hand out now that the one kept is dead; ``None`` if all are."""
+        at = self._better.get(key)
+        if at is None or self.epoch(at) < floor:
+            return None
+        self._results[key] = self._better.pop(key)
+        return at
+
+    def for_all(self) -> dict[bytes, int]:
+        """Return ``results`` as a process sees them that has handed out nothing."""
+        return self.results if not self._better else {**self.results, **self._better}
 
     def _rank(self, locator: int) -> tuple[int, bytes]:
         block, row = self.at(locator)
@@ -194,8 +257,10 @@ class Index:
         """Drop what still points into these segments; True when a copy elsewhere may count now."""
         dead = {i for i, block in enumerate(self.blocks) if block.source.name in names}
         lost = [key for key, at in self.results.items() if at >> ROW_BITS in dead]
+        lost += [key for key, at in self._better.items() if at >> ROW_BITS in dead]
         for key in lost:
-            del self._results[key]
+            self._results.pop(key, None)
+            self._better.pop(key, None)
         for key, held in list(self.failed.items()):
             kept = [at for at in held if at >> ROW_BITS not in dead]
             if len(kept) < len(held):

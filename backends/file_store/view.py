@@ -108,7 +108,7 @@ class View:
     def _clear(self) -> None:
         self._before = {name: segment.marked for name, segment in self.segments.items()}
         self.close()
-        self.index, self.segments = Index(), {}
+        self.index, self.segments = Index(self.index), {}
 
     def _settle(self) -> None:
         previous: set[str] | None = None
@@ -202,9 +202,10 @@ class View:
         return self._patiently(lambda: self._present(keys, floors))
 
     def _present(self, keys: Sequence[Key], floors: Sequence[int]) -> bytearray:
-        epoch, get = self.index.epoch, self.index.about(keys).get
+        epoch, get, after = self.index.epoch, self.index.about(keys).get, self.index.after
         return bytearray(
-            (at := get(key)) is not None and (floor <= 0 or epoch(at) >= floor)
+            (at := get(key)) is not None
+            and (floor <= 0 or epoch(at) >= floor or after(key, floor) is not None)
             for key, floor in zip(keys, floors, strict=True)
         )
 
@@ -213,10 +214,10 @@ class View:
         found = list(map(self.index.about(keys).get, keys))
         if floors is None or not any(floors):
             return found
-        epoch = self.index.epoch
+        epoch, after = self.index.epoch, self.index.after
         return [
-            None if at is None or (floor > 0 and epoch(at) < floor) else at
-            for at, floor in zip(found, floors, strict=True)
+            at if at is None or floor <= 0 or epoch(at) >= floor else after(key, floor)
+            for key, at, floor in zip(keys, found, floors, strict=True)
         ]
 
     def heads(self, keys: Sequence[Key], floors: Sequence[int] | None) -> list[Head | None]:
@@ -249,7 +250,10 @@ class View:
             if block is not held and _next_is_in(found, i, at >> ROW_BITS):
                 block.hold()
                 held = block
-            records.append(self._record(key, at))
+            record = self._record(key, at)
+            if record is not None:
+                self.index.hand_out(at)
+            records.append(record)
         if held is not None:
             for segment in self.segments.values():
                 segment.hold(0, 0)

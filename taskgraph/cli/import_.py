@@ -27,7 +27,8 @@ from taskgraph.units import format_size
 def command(where: Where, *, source: Path, as_json: bool) -> None:
     """Take in what `export` wrote.
 
-    The file is verified as a whole first. Results that are there already stay.
+    The file is verified as a whole first. Results that are there already stay. What
+    `stale --accept` said where they come from holds here too.
     """
     from taskgraph.ops.transfer import import_tasks
 

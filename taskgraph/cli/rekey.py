@@ -20,8 +20,8 @@ def command(where: Where, *, tasks: tuple[str, ...], dry_run: bool, as_json: boo
     """Carry results over a renamed function.
 
     OLD and NEW are the function's full names before and now, such as analysis.segment; the
-    jugfile uses the new one. Results of all that depends on it come along. Exit status 1 when
-    the old key of a task can't be worked out.
+    jugfile uses the new one. Results of all that depends on it come along, and so does what
+    `stale --accept` said. Exit status 1 when the old key of a task can't be worked out.
     """  # fmt: skip
     from taskgraph.ops.rekey import rekey
 
@@ -38,8 +38,8 @@ def command(where: Where, *, tasks: tuple[str, ...], dry_run: bool, as_json: boo
         click.echo(f"{plural(done.copied, 'result')} {verb}, {done.already:,} were there already, "
                    f"{done.missing:,} tasks had none under the old name")  # fmt: skip
         if done.copied and not dry_run:
-            note("a name is part of the code: what `status` shows as stale now, "
-                 "`taskgraph stale --accept` keeps")  # fmt: skip
+            note("what has changed in more than this name is shown as stale by `status`; "
+                 "`taskgraph stale --accept` keeps it")  # fmt: skip
         for name in done.refused:
             click.echo(f"refused: the key of {name[:12]} can't be worked out again")
     return 1 if done.refused else 0

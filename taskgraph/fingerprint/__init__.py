@@ -36,7 +36,7 @@ from weakref import WeakKeyDictionary
 from taskgraph.fingerprint.lookup import defaults, mentioned, of_function, unwrap
 from taskgraph.fingerprint.syntax import constant, digest
 
-__all__ = ["explain", "fingerprint", "parts", "project_root"]
+__all__ = ["explain", "fingerprint", "fingerprint_as", "parts", "project_root"]
 
 _MARKS = (".git", "setup.cfg", "pyproject.toml")
 
@@ -60,6 +60,31 @@ def fingerprint(function: Any, root: Path) -> str:
     """
     found = parts(function, root)
     return digest(repr(sorted(found.items()))) if found else ""
+
+
+def fingerprint_as(function: Any, root: Path, name: str) -> str:
+    """Return the fingerprint that the same code has when the function is called ``name``.
+
+    A function's own name is part of its code. Where the code mentions it once more (a
+    recursion), that is another text.
+
+    Parameters
+    ----------
+    function, root
+        As for :func:`fingerprint`.
+    name : str
+        Another full name; as many of its last words count as the function's own has.
+    """
+    found = parts(function, root)
+    function = unwrap(function)
+    own = of_function(function, root, "", own=True) if found else None
+    if own is None:
+        return ""
+    words = name.split(".")[-len(function.__qualname__.split(".")) :]
+    text = own.text.replace(f"name={function.__name__!r};", f"name={words[-1]!r};", 1)
+    del found[function.__qualname__]
+    found[".".join(words)] = digest(text)
+    return digest(repr(sorted(found.items())))
 
 
 def parts(function: Any, root: Path) -> dict[str, str]:

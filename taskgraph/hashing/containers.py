@@ -22,7 +22,8 @@ def _list(obj: list[Any], walk: Walk) -> list[Any]:
     if walk.depth > MAX_DEPTH:
         raise too_deep(obj)
     walk.out.append(b"l%d:" % len(obj))
-    if obj and type(obj[0]) in MANY and MANY[type(obj[0])](obj, walk):
+    many = MANY.get(type(obj[0])) if obj else None
+    if many is not None and many(obj, walk):
         walk.depth -= 1
         return obj.copy()
     copy = [_ALL[type(item)](item, walk) for item in obj]

@@ -8,7 +8,7 @@ what changed; which old code a user declared as good as the new in ``accepted``.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NoReturn
@@ -102,14 +102,34 @@ def accepted(store: Store) -> dict[str, list[list[str]]]:
     return {} if data is None else _mapping(data)
 
 
-def accept(store: Store, pairs: Iterable[tuple[str, str, str]]) -> None:
+def accept(store: Store, pairs: Iterable[Sequence[str]]) -> None:
     """Bless results of old code: ``(function, old fingerprint, new fingerprint)``."""
     table = accepted(store)
+    before = sum(map(len, table.values()))
     for name, old, new in pairs:
         row = table.setdefault(name, [])
         if [old, new] not in row:
             row.append([old, new])
-    store.put_document(ACCEPTED, json.dumps(table, sort_keys=True).encode())
+    if sum(map(len, table.values())) > before:
+        store.put_document(ACCEPTED, json.dumps(table, sort_keys=True).encode())
+
+
+def carry_accepted(session: Session, old: str, new: str) -> None:
+    """Let what counted as good code under a function's old name count under its new one.
+
+    The name itself is part of the code: where nothing else has changed, what was made or
+    blessed under the old name is as good as the present code.
+    """
+    shape = shapes(session).get(new)
+    if shape is None or session.jugfile is None:
+        return
+    from taskgraph.fingerprint import fingerprint, fingerprint_as, project_root
+
+    root = project_root(session.jugfile)
+    was, now = fingerprint_as(shape.f, root, old), fingerprint(shape.f, root)
+    rows = accepted(session.store).get(old, [])
+    good = [was, *(made for made, by in rows if by == was)] if was != now else []
+    accept(session.store, [(new, made, now) for made in good] + [(new, *row) for row in rows])
 
 
 def _mapping(data: bytes) -> dict[str, Any]:

@@ -18,7 +18,9 @@ present key, the old one can't be trusted either, and the task is listed as refu
 
 A live record under the old key is then published under the new one, with its epoch, so
 that what an invalidate killed under either name stays dead. The old records stay where
-they are; ``cleanup`` removes them. What this does not do: follow a change of arguments.
+they are; ``cleanup`` removes them. Code that was blessed under the old name is blessed
+under the new one, and so is the present code if it differs in nothing but the name. What
+this does not do: follow a change of arguments.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from taskgraph.errors import UnknownTask
 from taskgraph.hashing import ENCODERS, Walk
 from taskgraph.hashing.walk import MANY, frame
 from taskgraph.ops.arguments import call_of
-from taskgraph.ops.code import shapes
+from taskgraph.ops.code import carry_accepted, shapes
 from taskgraph.ops.context import visitor
 from taskgraph.session import Session
 from taskgraph.signature import call_shape
@@ -164,6 +166,8 @@ def rekey(session: Session, old: str, new: str, *, dry_run: bool = False) -> Rek
     good = [node for node in nodes if tasks[node].key in keys.known]
     present = session.present(good)
     absent = [node for node, there in zip(good, present, strict=True) if not there]
+    if not dry_run:
+        carry_accepted(session, old, new)
     copied = _copy(session, keys, absent, dry_run)
     return Rekeyed(
         old=old,

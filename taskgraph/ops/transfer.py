@@ -6,7 +6,8 @@ are published. The whole file is verified before the first record is taken.
 Layout, integers little-endian::
 
     8 bytes    magic "TGEXPRT1"
-    4 + n      length and JSON header: store id, roots, number of records
+    4 + n      length and JSON header: store id, roots, number of records, and the old
+               code of these records that was blessed (older files lack it)
     per record:
       4 + 8 + 4  length of its JSON, length of its payload, CRC-32 of both
       JSON       everything but the payload
@@ -31,7 +32,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from taskgraph.errors import ResultCorrupt, UsageError
+from taskgraph.ops import code
 from taskgraph.ops.context import visitor
+from taskgraph.ops.stale import heads_of
 from taskgraph.session import Session, as_buffer
 from taskgraph.store import RESULT, Key, Origin, Record
 
@@ -92,7 +95,12 @@ def export_tasks(session: Session, nodes: Sequence[int], path: Path) -> Exported
         with temporary.open("wb") as file:
             out = _Summed(file)
             roots = [tasks[node].hash() for node in nodes]
-            header = {"store": session.store.id, "roots": roots, "records": len(have)}
+            header = {
+                "store": session.store.id,
+                "roots": roots,
+                "records": len(have),
+                "accepted": _accepted(session, have),
+            }
             text = json.dumps(header).encode()
             out.write(MAGIC + _LENGTH.pack(len(text)) + text)
             for record in _records(session, have):
@@ -118,7 +126,7 @@ def import_tasks(session: Session, path: Path) -> Imported:
     """``done = import_tasks(session, Path("result.tgx"))``: publish what the file holds.
 
     The session's graph may be empty: keys say what results are. Results that are there
-    already stay.
+    already stay. Old code that was accepted where they come from is accepted here.
 
     Raises
     ------
@@ -132,6 +140,8 @@ def import_tasks(session: Session, path: Path) -> Imported:
     epoch = session.store.tombstones().epoch
     home = header["store"] == session.store.id
     new = size = 0
+    # Before the results: none is stale for a moment, and an interrupted import lacks nothing.
+    code.accept(session.store, header.get("accepted", ()))
     with visitor(session.store) as worker, path.open("rb") as file:
         for batch in _batches(_read(file, path)):
             absent = _absent(session, [record.key for record in batch])
@@ -176,6 +186,15 @@ def _check_export(
             f"Only what has been computed can be exported: {len(absent)} of {len(nodes)} tasks have "
             f"no result, the first is {task!r}. Run `taskgraph execute` first."
         )
+
+
+def _accepted(session: Session, nodes: Sequence[int]) -> list[tuple[str, str, str]]:
+    """Return what was blessed of the code that made these results: (function, old, new)."""
+    table = code.accepted(session.store)
+    name = session.graph.name
+    judged = [node for node in nodes if name(node) in table] if table else []
+    made = {(name(node), head.origin.fingerprint) for node, head in heads_of(session, judged)}
+    return [(n, old, new) for n in table for old, new in table[n] if (n, old) in made]
 
 
 def _records(session: Session, nodes: Sequence[int]) -> Iterator[Record]:

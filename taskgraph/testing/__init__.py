@@ -2,8 +2,9 @@
 
 A store flows in, a verdict flows out: :class:`StoreContract` (one promise a test),
 :class:`LeaseMachine` (any order of calls beside a model of dicts), :class:`FaultyStore`
-(the n-th call fails) and :data:`PLANTED` (stores that must not pass). This is the only
-room that imports pytest and hypothesis; it knows no backend.
+(the n-th call fails), :data:`PLANTED` and :data:`PLANTED_FORKS` (stores that must not
+pass; the second needs one that processes can share). This is the only room that imports
+pytest and hypothesis; it knows no backend.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from taskgraph.testing.clock import FakeClock  # noqa: E402
 from taskgraph.testing.contract import StoreContract, broken_promises  # noqa: E402
 from taskgraph.testing.disk import FakeServer  # noqa: E402
 from taskgraph.testing.faulty import FaultyStore  # noqa: E402
+from taskgraph.testing.forks import Forked  # noqa: E402
 from taskgraph.testing.machine import LeaseMachine  # noqa: E402
 from taskgraph.testing.planted import PLANTED, Planted  # noqa: E402
+from taskgraph.testing.planted_forks import PLANTED_FORKS  # noqa: E402
 from taskgraph.testing.records import (  # noqa: E402
     make_identity,
     make_key,
@@ -30,10 +33,12 @@ from taskgraph.testing.wrapper import StoreWrapper  # noqa: E402
 
 __all__ = [
     "PLANTED",
+    "PLANTED_FORKS",
     "Actor",
     "FakeClock",
     "FakeServer",
     "FaultyStore",
+    "Forked",
     "LeaseMachine",
     "Planted",
     "StoreContract",

@@ -123,10 +123,16 @@ class Model:
         return max(self.killed.get(k, 0) for k in (key, *ANCESTORS[key]))
 
     def value(self, key: Key) -> bytes | None:
-        """Return the payload that all readers must see."""
-        alive = [copy for copy in self.copies.get(key, []) if copy.began >= self.floor(key)]
-        best = max(alive, key=lambda copy: (copy.began, copy.digest), default=None)
+        """Return the payload that all readers must see that have loaded no other."""
+        best = max(self._alive(key), key=lambda copy: (copy.began, copy.digest), default=None)
         return None if best is None else best.payload
+
+    def values(self, key: Key, kept: bytes | None) -> set[bytes | None]:
+        """Return what a reader may see: what all must, or what it has loaded, while alive."""
+        return {self.value(key)} | ({kept} & {copy.payload for copy in self._alive(key)})
+
+    def _alive(self, key: Key) -> list[Copy]:
+        return [copy for copy in self.copies.get(key, []) if copy.began >= self.floor(key)]
 
     def failures(self, key: Key) -> int:
         """Return how many failures of a task are alive."""

@@ -13,6 +13,8 @@ from taskgraph.testing import FakeClock, LeaseMachine, StoreContract
 
 
 class TestMemoryStore(StoreContract):
+    between_processes = False
+
     def make_store(self, tmp_path: Path) -> Store:
         self.clock = FakeClock()
         return MemoryStore(clock=self.clock)

@@ -5,16 +5,20 @@ The faults that need a particular order of calls must also be found by the machi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from backends.file_store import open_store
 from backends.memory_store import MemoryStore
 from taskgraph.store import Store
 from taskgraph.testing import (
     PLANTED,
+    PLANTED_FORKS,
     FakeClock,
     LeaseMachine,
     Planted,
@@ -22,6 +26,8 @@ from taskgraph.testing import (
     broken_promises,
 )
 from taskgraph.testing import planted as faults
+from taskgraph.testing import planted_forks as forks
+from taskgraph.testing.contract.processes import ProcessContract
 
 FIND_ONLY = settings(
     max_examples=300,
@@ -63,8 +69,22 @@ PROMISES = {
 }
 
 
+#: The same for faults between processes; they are planted in the file store.
+PROMISES_BETWEEN = {
+    forks.FoundsAnew: "test_opening_again_finds_what_is_there",
+    forks.LooksThenFounds: "test_two_processes_may_make_a_store_at_once",
+    forks.SharesItsConnection: "test_both_sides_of_a_fork_work_each_by_itself",
+    forks.InheritsItsNames: "test_both_sides_of_a_fork_work_in_one_store",
+    forks.HearsForBoth: "test_news_are_told_on_both_sides_of_a_fork",
+    forks.ClosesForAll: "test_what_a_child_closes_or_leaves_is_its_own",
+}
+BETWEEN = [name for name in dir(ProcessContract) if name.startswith("test_")]
+
+
 def case_over(bad: type[Planted]) -> type[StoreContract]:
     class Case(StoreContract):
+        between_processes = False
+
         def make_store(self, tmp_path: Path) -> Store:
             self.clock = FakeClock()
             return bad(MemoryStore(clock=self.clock))
@@ -76,6 +96,18 @@ def case_over(bad: type[Planted]) -> type[StoreContract]:
 
         def pass_time(self, seconds: float) -> None:
             self.clock.advance(seconds)
+
+    return Case
+
+
+def shared_case_over(bad: Callable[[Store], Store]) -> type[StoreContract]:
+    class Case(StoreContract):
+        def make_store(self, tmp_path: Path) -> Store:
+            return bad(open_store(str(tmp_path / "store"), create=True))
+
+        def other_handle(self, store: Store) -> Store:
+            inner = open_store(store.url)
+            return store.handle(inner) if isinstance(store, Planted) else inner
 
     return Case
 
@@ -98,13 +130,47 @@ def test_an_honest_wrapper_passes(tmp_path: Path) -> None:
     assert broken_promises(case_over(Planted), tmp_path) == []
 
 
+def test_an_honest_wrapper_passes_between_processes(tmp_path: Path) -> None:
+    assert broken_promises(shared_case_over(Planted), tmp_path, BETWEEN) == []
+
+
 def test_every_fault_has_its_promise() -> None:
     assert set(PROMISES) == set(PLANTED)
+    assert set(PROMISES_BETWEEN) == set(PLANTED_FORKS)
 
 
 @pytest.mark.parametrize("bad", PLANTED)
 def test_the_contract_catches(bad: type[Planted], tmp_path: Path) -> None:
     assert PROMISES[bad] in broken_promises(case_over(bad), tmp_path)
+
+
+@pytest.mark.parametrize("bad", PLANTED_FORKS)
+def test_the_contract_catches_between_processes(bad: type[Planted], tmp_path: Path) -> None:
+    assert PROMISES_BETWEEN[bad] in broken_promises(shared_case_over(bad), tmp_path, BETWEEN)
+
+
+def test_the_contract_catches_a_store_that_ends_with_its_process(tmp_path: Path) -> None:
+    """A store in memory that says it can be shared keeps none of these promises but one."""
+
+    class Case(StoreContract):
+        def make_store(self, tmp_path: Path) -> Store:
+            return MemoryStore()
+
+        def other_handle(self, store: Store) -> Store:
+            assert isinstance(store, MemoryStore)
+            return store.handle()
+
+    kept = {"test_both_sides_of_a_fork_work_each_by_itself"}
+    assert set(broken_promises(Case, tmp_path, BETWEEN)) == {*BETWEEN} - kept
+
+
+def test_the_contract_catches_a_file_shared_across_a_fork(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file store that does not notice the fork appends to its parent's segment."""
+    monkeypatch.setattr("backends.file_store.writer.os", SimpleNamespace(getpid=lambda: 1))
+    broken = broken_promises(shared_case_over(lambda store: store), tmp_path, BETWEEN)
+    assert "test_a_child_may_publish_for_its_parents_worker" in broken
 
 
 @pytest.mark.parametrize("bad", ORDERS)

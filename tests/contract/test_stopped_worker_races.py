@@ -227,7 +227,7 @@ def test_a_lock_without_a_look_at_the_rungs_is_caught(tmp_path: Path) -> None:
 def twins(path: Path, values: Sequence[int], between: bool = False) -> None:
     """W is stopped after its run, B takes over and publishes another value, W publishes too."""
     clock = FakeClock()
-    w, b, early, late = (Worker(path, clock) for _ in range(4))
+    w, b, early, seen, late = (Worker(path, clock) for _ in range(5))
     GHOST[0] = values[0]
     actor = w.start()
     assert actor.to("ran")
@@ -237,17 +237,20 @@ def twins(path: Path, values: Sequence[int], between: bool = False) -> None:
     GHOST[0] = values[1]
     b.run(K)
     assert early.value(K) == b"%d" % values[1]
+    seen.store.refresh()
+    assert list(seen.store.present([K])) == [1]
     actor.finish()
     clock.advance(2.0)
-    readers = [w, b, early, late, Worker(path, clock)]
+    readers = [w, b, seen, late, Worker(path, clock)]
     chosen = {reader.value(K) for reader in readers}
     assert len(chosen) == 1, "readers choose differently"
+    assert early.value(K) == b"%d" % values[1], "it has handed this one out"
     if between:
         assert chosen == {b"%d" % values[1]}, "the greater epoch"
     for one in (w, b):
         one.store.leave(one.worker)
     readers[-1].store.pack()
-    readers.append(Worker(path, clock))
+    readers += [early, Worker(path, clock)]  # what it kept to is gone
     clock.advance(2.0)
     assert {reader.value(K) for reader in readers} == chosen, "packing changed the choice"
     assert readers[-1].store.check() == []

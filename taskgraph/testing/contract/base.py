@@ -6,12 +6,14 @@ here asserts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from taskgraph.store import Identity, Key, Store
+from taskgraph.testing.forks import Forked
 from taskgraph.testing.records import make_identity
 
 #: Looks in one lease time when a test lets time pass.
@@ -21,8 +23,15 @@ STEPS = 10
 class ContractBase:
     """The hooks. A subclass gives :meth:`make_store` and :meth:`other_handle`, no more."""
 
+    #: Whether another process can open the same store; False only for stores in memory.
+    between_processes: ClassVar[bool] = True
+
     def make_store(self, tmp_path: Path) -> Store:
-        """Return a new, empty store; ``tmp_path`` is an empty folder of the test."""
+        """Open the store that belongs to this folder, with ``create=True``.
+
+        The first time ``tmp_path`` is empty, and so is the store. Called again with the same
+        folder, also by two processes at once, it opens the same store.
+        """
         raise NotImplementedError("a contract needs make_store(self, tmp_path)")
 
     def other_handle(self, store: Store) -> Store:
@@ -42,8 +51,16 @@ class ContractBase:
         """Return a second handle that is closed after the test."""
         return self._remember(self.other_handle(store))
 
+    def fork(self, work: Callable[[], Any]) -> Forked:
+        """Return a forked child that waits to be let go, and is not left behind by the test."""
+        child = Forked(work)
+        self.__dict__.setdefault("children", []).append(child)
+        return child
+
     def teardown_method(self) -> None:
-        """Close what the test opened."""
+        """Close what the test opened, and end what it forked."""
+        for child in self.__dict__.pop("children", []):
+            child.stop()
         for store in self.__dict__.pop("opened", []):
             store.close()
 
