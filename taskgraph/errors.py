@@ -47,6 +47,13 @@ class BarrierStop(BaseException):
     """
 
 
+class ArgumentsNeeded(BaseException):
+    """A jugfile looks at the arguments of a task where they were not kept: read it again.
+
+    Control flow too, between the jugfile and the command that reads it.
+    """
+
+
 class JugfileError(TaskGraphError):
     """The jugfile is missing, can't be read or raised."""
 

@@ -27,9 +27,17 @@ _NODE = attrgetter("node")
 
 
 class Graph:
-    """Tasks, numbered as they come; a call made twice is one node."""
+    """Tasks, numbered as they come; a call made twice is one node.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    lean : bool
+        Take each task's arguments away once it is recorded, for commands that need only
+        keys, names and edges: most of the memory of a task is its arguments.
+    """
+
+    def __init__(self, lean: bool = False) -> None:
+        self.lean = lean
         self.tasks: list[Task] = []
         self.index: dict[bytes, int] = {}
         self.shapes: dict[CallShape, None] = {}  #: every form of call met, in order
@@ -69,6 +77,8 @@ class Graph:
             self.shapes[shape] = None
             self._kind = self.functions.setdefault(shape.name, len(self.functions))
         task.node = node
+        if self.lean:
+            del task.kept
         self.tasks.append(task)
         self.key_list.append(task.key)
         self.buckets.append(task.key[0])

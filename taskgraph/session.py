@@ -42,12 +42,17 @@ class Session:
     wait_for : callable, optional
         ``wait_for(nodes) -> bool``: called at a barrier whose nodes are not all done;
         True when they are done now, False to stop reading.
+    lean : bool
+        The graph keeps no arguments: for commands that show keys and states alone.
     """
 
     def __init__(
-        self, store: Store, wait_for: Callable[[Sequence[int]], bool] | None = None
+        self,
+        store: Store,
+        wait_for: Callable[[Sequence[int]], bool] | None = None,
+        lean: bool = False,
     ) -> None:
-        self.graph = Graph()
+        self.graph = Graph(lean)
         self.store = store
         self.wait_for = wait_for
         self.interactive = False  #: no jugfile: nothing can be read again later

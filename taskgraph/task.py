@@ -19,7 +19,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Protocol
 
-from taskgraph.errors import HashError, TaskError
+from taskgraph.errors import ArgumentsNeeded, HashError, TaskError
 from taskgraph.hashing import ENCODERS, Walk, located, register_dependency, substitute, verify
 from taskgraph.signature import CallShape, Options, call_shape, options_from
 from taskgraph.signature import check_callable as _check_callable
@@ -47,12 +47,12 @@ class Task:
         32 bytes that identify the call.
     """
 
-    __slots__ = ("__weakref__", "key", "node", "shape", "values")
+    __slots__ = ("__weakref__", "kept", "key", "node", "shape")
 
     key: bytes
     node: int  #: where the graph that recorded it first has put it
     shape: CallShape
-    values: tuple[Any, ...]
+    kept: tuple[Any, ...]  #: see :attr:`values`; absent in a graph that keeps no arguments
 
     def __init__(self, f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         if isinstance(f, partial):
@@ -64,6 +64,14 @@ class Task:
     def name(self) -> str:
         """Qualified name of the function."""
         return self.shape.name
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """Private copies of the arguments, in canonical order."""
+        try:
+            return self.kept
+        except AttributeError:
+            raise ArgumentsNeeded from None
 
     @property
     def f(self) -> Callable[..., Any]:
@@ -249,7 +257,7 @@ class TaskGenerator:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Make the task of this call."""
         task = _new_task(Task)
-        shape = self._shapes.get(len(args)) if not kwargs else None
+        shape = self._shapes.get((len(args), *kwargs) if kwargs else len(args))
         _fill(task, shape or self.shape_of(args, kwargs), args, kwargs)
         return task
 
@@ -300,7 +308,7 @@ _PLAIN: dict[Callable[..., Any], TaskGenerator] = {}
 def made(key: bytes, shape: CallShape, values: tuple[Any, ...]) -> Task:
     """Return the task that was made before with these parts; it is announced to nobody."""
     task = _new_task(Task)
-    task.key, task.shape, task.values = key, shape, values
+    task.key, task.shape, task.kept = key, shape, values
     return task
 
 
@@ -321,13 +329,13 @@ def _fill(task: Task, shape: CallShape, args: tuple[Any, ...], kwargs: dict[str,
     task.shape = shape
     deps: Sequence[Any] = ()
     if len(values) == 1 and type(values[0]) is int and -_PLAIN_INT < values[0] < _PLAIN_INT:
-        task.values = values
+        task.kept = values
         task.key = sha256(b"%bi%d;" % (shape.prefix, values[0])).digest()
     else:
         walk = Walk()
         try:
             walk.out.append(shape.prefix)
-            task.values = tuple([ENCODERS[type(value)](value, walk) for value in values])
+            task.kept = tuple([ENCODERS[type(value)](value, walk) for value in values])
         except (HashError, TaskError, RecursionError) as error:
             raise _located(error, shape, values) from error
         task.key = sha256(b"".join(walk.out)).digest()

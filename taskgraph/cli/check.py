@@ -20,7 +20,7 @@ def command(where: Where, *, as_json: bool) -> int:
     """
     from taskgraph.ops.check import check
 
-    found = check(where.session())
+    found = check(where.session(lean=True))
     if as_json:
         write_json(found, exit_code=found.exit_code)
     else:

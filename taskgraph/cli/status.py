@@ -64,13 +64,13 @@ def _looker(where: Where, quick: bool) -> Callable[[], Status]:
 
     if quick:
         return lambda: quick_status(where.jugfile, where.store)
-    session = where.session(quiet=True)
+    session = where.session(quiet=True, lean=True)
 
     def look() -> Status:
         nonlocal session
         found = status_of(session)
         if session.stopped and not found.totals.left:
-            session = where.session(quiet=True)
+            session = where.session(quiet=True, lean=True)
             found = status_of(session)
         return found
 

@@ -36,12 +36,21 @@ class Where:
 
             install_alias(note)
 
-    def session(self, *, create: bool = False, quiet: bool = False) -> Session:
+    def session(self, *, create: bool = False, quiet: bool = False, lean: bool = False) -> Session:
         """Open the store and read the jugfile; the store is closed when the command ends.
 
         Where no store is at the default place yet, an empty one stands in, in memory.
-        With ``quiet`` the command tells itself that reading stopped at a barrier.
+        With ``quiet`` the command tells itself that reading stopped at a barrier. With
+        ``lean`` the tasks' arguments are not kept, unless the jugfile looks at them itself.
         """
+        from taskgraph.errors import ArgumentsNeeded
+
+        try:
+            return self._session(create, quiet, lean)
+        except ArgumentsNeeded:
+            return self._session(create, quiet, lean=False)
+
+    def _session(self, create: bool, quiet: bool, lean: bool) -> Session:
         from taskgraph.jugfile import check_jugfile, read_jugfile
         from taskgraph.ops.context import store_url
         from taskgraph.registry import open_store
@@ -52,7 +61,7 @@ class Where:
         if not create and self.store is None and not Path(url).exists():
             note(f"there is no store yet at {url}; `taskgraph execute` makes one")
             url, create = "memory:", True
-        session = Session(open_store(url, create=create))
+        session = Session(open_store(url, create=create), lean=lean)
         session.jugfile, session.writes = path, create
         click.get_current_context().call_on_close(session.store.close)
         self.prepare()

@@ -192,7 +192,7 @@ def _announced(
     task = Task.__new__(Task)
     task.key = key
     task.shape = shape
-    task.values = values
+    task.kept = values
     recorder = RECORDER.get()
     if recorder is not None:
         recorder.record(task, list({one.key: one for one in dependencies}.values()))

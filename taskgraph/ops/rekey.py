@@ -112,7 +112,7 @@ class OldKeys:
 
     def _stand_in(self, task: Task) -> Task:
         fake = Task.__new__(Task)
-        fake.shape, fake.values = task.shape, task.values
+        fake.shape, fake.kept = task.shape, task.values
         fake.key = self.known.get(task.key, task.key)
         return fake
 

@@ -130,7 +130,7 @@ def _fill(session: Session, functions: Any, parts: list[array[int]], keys: bytes
     for node, (number, end) in enumerate(zip(numbers, ends, strict=True)):
         task = new(Task)
         task.shape = kinds[number]
-        task.values = ()
+        task.kept = ()
         task.key = keys[KEY_SIZE * node : KEY_SIZE * (node + 1)]
         graph.record(task, [graph.tasks[source] for source in edges[start:end]])
         start = end

@@ -67,6 +67,15 @@ def test_a_run_from_nothing_to_done(capsys):
     assert json.loads(again.stdout)["executed"] == 0
 
 
+def test_status_reads_a_jugfile_again_that_looks_at_the_arguments_of_its_tasks(folder, capsys):
+    """``status`` keeps no arguments; a jugfile that needs them must read as everywhere."""
+    text = "made = [square(x) for x in range(4)]\nassert made[2].args == (2,)\n"
+    (folder / "jugfile.py").write_text(f"{JUGFILE}{text}print('read')\n")
+    assert main(["status", "--short"]) == 3
+    assert capsys.readouterr().out.splitlines()[0] == "read"
+    assert main(["check"]) == 3
+
+
 def test_status_has_a_row_per_function_and_one_for_all(capsys):
     execute()
     assert main(["status"]) == 0

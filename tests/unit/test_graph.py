@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taskgraph.errors import ArgumentsNeeded
 from taskgraph.graph import Graph
 from taskgraph.task import RECORDER, TaskGenerator
 
@@ -170,3 +171,41 @@ def test_nodes_are_found_by_their_keys(packed):
 
 def late_of(number):
     """Be a node of another function."""
+
+
+def test_a_lean_graph_keeps_keys_and_edges_and_says_when_arguments_are_asked_for():
+    def made(lean):
+        graph = Graph(lean)
+        token = RECORDER.set(graph)
+        try:
+            first = node_of(1, 2)
+            second = node_of(first, [first, 3])
+        finally:
+            RECORDER.reset(token)
+        return graph, first, second
+
+    full, one, _ = made(lean=False)
+    lean, first, second = made(lean=True)
+    assert one.args == (1, 2)  # what is taken away is there otherwise
+    assert lean.keys() == full.keys()
+    assert lean.edges() == full.edges()
+    assert second.name == full.tasks[1].name
+    for ask in (lambda: first.values, lambda: second.args, second.dependencies):
+        with pytest.raises(ArgumentsNeeded):
+            ask()
+
+
+def test_a_task_of_another_graph_is_found_by_its_key_not_by_its_place():
+    """Its place is that of the graph that recorded it first; here another task is there."""
+    graphs = Graph(), Graph()
+    token = RECORDER.set(graphs[0])
+    try:
+        shared = node_of(1, 2)
+        RECORDER.set(graphs[1])
+        node_of(5, 6)
+        twin = node_of(1, 2)
+        node_of(shared, [twin, shared])
+    finally:
+        RECORDER.reset(token)
+    assert shared.node != twin.node
+    assert list(graphs[1].dependencies(2)) == [twin.node]
