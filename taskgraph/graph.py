@@ -18,12 +18,9 @@ import re
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
-from operator import attrgetter
 
 from taskgraph.signature import CallShape
 from taskgraph.task import PLAIN_TYPES, Task, made
-
-_NODE = attrgetter("node")
 
 
 class Graph:
@@ -63,7 +60,7 @@ class Graph:
         if index.setdefault(task.key, node) != node:
             return
         if dependencies:
-            edges = self._nodes_of_tasks(dependencies)
+            edges = self._places(dependencies)
             if edges is None:
                 del index[task.key]
                 self.adopt(dependencies)
@@ -85,16 +82,19 @@ class Graph:
         self.kinds.append(self._kind)
         self._ends.append(len(self._edges))
 
-    def _nodes_of_tasks(self, tasks: Sequence[Task]) -> list[int] | None:
+    def _places(self, tasks: Sequence[Task]) -> list[int] | None:
         """Return the nodes of tasks; ``None`` when one of them is not in the graph.
 
         A task knows its place, so that a fan-in costs no search of a table of millions; one
         that another graph recorded, or the twin of a recorded one, is sought by its key.
         """
+        ours = self.tasks
         try:
-            nodes = list(map(_NODE, tasks))
-            if list(map(self.tasks.__getitem__, nodes)) == tasks:
-                return nodes
+            for task in tasks:  # no generator, no map: this runs for each edge of each graph
+                if ours[task.node] is not task:
+                    break
+            else:
+                return [task.node for task in tasks]
         except (AttributeError, IndexError):
             pass
         try:
