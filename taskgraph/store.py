@@ -9,8 +9,8 @@ What every store promises
     * A record is **alive** when its epoch is not below the *floor* of its key, the
       number of the last invalidate of the task or of any of its ancestors. Only the
       caller knows ancestors, so floors are arguments.
-    * All readers that see the same records choose the same one: the greatest epoch,
-      then the greatest digest. A handle that has loaded another one may keep to it while
+    * All readers that see the same records choose the same one: the greatest epoch, then
+      the greatest digest (or, where one place serves all, the first published). A handle that has loaded another one may keep to it while
       that is alive and there, so that one process knows one value.
     * Nobody frees another worker's lock.
     * Opening it again, with ``create`` too, finds what is there; of several processes that
@@ -174,6 +174,15 @@ class Problem(NamedTuple):
     fixed: bool  #: quarantined or removed
 
 
+class Finding(NamedTuple):
+    """What one check of a store's surroundings saw (see :class:`Diagnosable`)."""
+
+    check: str  #: e.g. "space"
+    level: str  #: "ok", "note", "warning" or "error"
+    saw: str
+    remedy: str = ""  #: what to do; "" when all is well
+
+
 class Usage(NamedTuple):
     """How much a store holds."""
 
@@ -258,6 +267,8 @@ class Store(Protocol):
     def publish(self, worker: str, records: Sequence[Record]) -> None:
         """Make records durable, then visible, then wake the others, in one go.
 
+        A store may free the lock by which the worker holds the key of a result, too.
+
         Raises
         ------
         StoreFull, StoreUnreachable
@@ -312,4 +323,28 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections. Locks stay: ``leave`` frees them."""
+        ...
+
+
+class Bounded(Protocol):
+    """What a store may have besides, that does not take results of any size."""
+
+    largest: int | None  #: bytes of the largest result; ``None``: any
+
+
+def largest_result(store: Store) -> float:
+    """Return the bytes of the largest result that a store takes in."""
+    largest: int | None = getattr(store, "largest", None)
+    return float("inf") if largest is None else largest
+
+
+@runtime_checkable
+class Diagnosable(Protocol):
+    """What a store may offer besides, for ``taskgraph doctor``."""
+
+    def diagnose(self) -> list[Finding]:
+        """Look at what the store stands on: room, permissions, settings, clocks.
+
+        Leaves nothing behind. What can't be looked at is a finding, not an exception.
+        """
         ...

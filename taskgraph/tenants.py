@@ -31,6 +31,21 @@ def jugfile_label(jugfile: Path | None, url: str) -> str:
     return path.as_posix() if folder is None else _relative(path, folder)
 
 
+def moved_label(label: str, before: str, after: str) -> str:
+    """Return a jugfile's label in the store ``after``, from its label in the store ``before``.
+
+    Parameters
+    ----------
+    label : str
+        What :func:`jugfile_label` gave there; "" stays "".
+    before, after : str
+        URLs of the two stores.
+    """
+    if not label:
+        return ""
+    return jugfile_label(_path_of(label, before), after)
+
+
 def meet(store: Store, jugfile: Path, digest: str, *, writes: bool) -> list[str]:
     """Remember a jugfile that is about to be read; return what there is to say.
 
@@ -81,11 +96,16 @@ def _read(document: bytes | None) -> dict[str, str]:
 
 def _is_there(label: str, jugfile: Path, url: str) -> bool:
     """Tell whether a label names a file that is there and is another than this jugfile."""
-    path = Path(os.path.normpath((_folder(url) or Path("/")) / label))
+    path = _path_of(label, url)
     try:
         return path.is_file() and not path.samefile(jugfile)
     except OSError:  # it went meanwhile, or may not be looked at
         return False
+
+
+def _path_of(label: str, url: str) -> Path:
+    """Return the absolute path that a label means in a store."""
+    return Path(os.path.normpath((_folder(url) or Path("/")) / label))
 
 
 def _folder(url: str) -> Path | None:

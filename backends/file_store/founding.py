@@ -152,7 +152,7 @@ def _is_jug(fs: FileSystem, root: str, names: list[str]) -> bool:
 def _found(fs: FileSystem, root: str, mode: str, lease_seconds: float | None) -> Charter | None:
     _make_folders(fs, root, MODES[mode][1])
     network = on_network(root)
-    links = _has_links(fs, root)
+    links = has_links(fs, root)
     lease = LEASES[network] if lease_seconds is None else lease_seconds
     new = Charter(FORMAT, uuid.uuid4().hex, lease, network, links, mode, f"taskgraph {_version()}")
     layout = new.layout(root)
@@ -163,7 +163,7 @@ def _found(fs: FileSystem, root: str, mode: str, lease_seconds: float | None) ->
         fs.write_file(temp, text, layout.file_mode)
         with contextlib.suppress(FileExistsError):  # another process was first: its charter counts
             fs.link(temp, layout.info)
-        fs.unlink(temp)
+        fs.discard(temp)
     else:
         with contextlib.suppress(FileExistsError):
             fs.write_file(layout.info, text, layout.file_mode)
@@ -192,11 +192,12 @@ def _make_folders(fs: FileSystem, root: str, mode: int) -> None:
             fs.mkdir(root, mode)
 
 
-def _has_links(fs: FileSystem, root: str) -> bool:
+def has_links(fs: FileSystem, root: str) -> bool:
+    """Try whether files in a folder can have a second name; nothing stays behind."""
     one = f"{root}/.store-{uuid.uuid4().hex}"
     fs.write_file(one, b"", 0o600)
     try:
-        fs.link(one, one + "2")
+        fs.give(one, one + "2")
     except OSError as error:
         if links_missing(error):
             return False

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from backends.file_store.bell import Bell
 from backends.file_store.blobs import LARGE
@@ -35,6 +35,7 @@ from backends.file_store.writer import Writer
 from taskgraph.store import (
     KILL_RESULTS,
     Claim,
+    Finding,
     Head,
     Identity,
     Key,
@@ -83,15 +84,19 @@ class FileStore:
         self._fs = fs
         self._layout = layout = charter.layout(root)
         self._owners = Owners(fs, layout, charter.lease_seconds, clock)
-        self._locks = Locks(fs, layout, self._owners, sleep=sleep)
+        self._locks = Locks(fs, layout, self._owners, sleep=sleep, network=charter.network)
         self._bell = Bell(fs, layout, charter.network, clock, sleep)
         network = charter.network
         self._view = View(fs, layout, network, self._owners.silent, self._bell, clock)
         self._house = Housekeeping(fs, layout, charter, self._view, self._owners, self._locks)
         self._documents = Documents(fs, layout)
         self._writers: dict[str, Writer] = {}
-        with self._told():
-            self._view.look()
+        try:
+            with self._told():
+                self._view.look()
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -225,7 +230,7 @@ class FileStore:
                 published = True
                 self._view.published(writer.segment, blocks, batch)
         except OSError:
-            if not published:  # else rows that name some of them are out
+            if not (published or writer.marking):  # else rows that name some of them may be out
                 blobs.discard(apart, references)
             raise
         return True
@@ -278,6 +283,12 @@ class FileStore:
         with self._told():
             return self._house.usage()
 
+    def diagnose(self) -> list[Finding]:
+        """Look at what the store stands on."""
+        from backends.file_store.diagnose import Diagnosis
+
+        return Diagnosis(self._fs, self._layout, self._charter, self._owners.infos()).run()
+
     def put_document(self, name: str, data: bytes) -> None:
         """Store a small named document."""
         with self._told():
@@ -296,7 +307,8 @@ class FileStore:
     def close(self) -> None:
         """Let go of files. Locks stay."""
         for writer in self._writers.values():
-            writer.abandon()
+            with suppress(OSError):  # an empty segment that stays is litter
+                writer.abandon()
         self._writers.clear()
         self._bell.close()
         self._view.close()

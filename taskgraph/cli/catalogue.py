@@ -45,6 +45,8 @@ COMMANDS = {
     "cleanup": Entry("cleanup", KEEP, "Remove results that the jugfile no longer makes."),
     "pack": Entry("pack", KEEP, "Merge a store's small files."),
     "fsck": Entry("fsck", KEEP, "Verify every checksum and cross reference."),
+    "doctor": Entry("doctor", KEEP, "Look for trouble with the store and where it stands."),
+    "migrate": Entry("migrate", KEEP, "Copy a store to another place or backend."),
     "export": Entry("export", KEEP, "Write tasks and all they need to one file."),
     "import": Entry("import_", KEEP, "Take in what `export` wrote."),
     "import-jug": Entry("import_jug", KEEP, "Take over the results of a jug directory."),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
 from taskgraph.cli.command import Command
+from taskgraph.config import FILE, read_settings
 from taskgraph.errors import UsageError
 
 STARTER = '''\
@@ -52,12 +56,19 @@ report(estimate([throw(DARTS, seed) for seed in range(8)], DARTS))
 
 @click.command("init", cls=Command)
 @click.argument("jugfile", default="jugfile.py", type=click.Path(path_type=Path))
-def command(jugfile: Path) -> None:
+@click.option(
+    "--store",
+    metavar="URL",
+    help="Write this store into taskgraph.toml beside it; a server's URL gets a project name.",
+)
+def command(jugfile: Path, store: str | None) -> None:
     """Write a small jugfile to start from.
 
     It runs as it is. An existing file is never overwritten.
     """
     path = jugfile if jugfile.suffix else jugfile.with_suffix(".py")
+    if store is not None:
+        _write_settings(path.absolute().parent, store)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(STARTER.format(name=path))
@@ -68,3 +79,44 @@ def command(jugfile: Path) -> None:
     except OSError as error:
         raise UsageError(f"init must be able to write {path}: {error.strerror}.") from error
     click.echo(f"{path} written; next: taskgraph execute {path}")
+
+
+def _write_settings(folder: Path, store: str) -> None:
+    """Write a configuration that names the store."""
+    url = with_project(store, folder.name)
+    path = folder / FILE
+    found = read_settings(folder)
+    if path.exists() or (found.path is not None and found.path.parent == folder):
+        raise UsageError(
+            f'init never overwrites: write `store = "{url}"` into {found.path or path} yourself.'
+        )
+    text = url.replace("\\", "\\\\").replace('"', '\\"')
+    try:
+        path.write_text(f'store = "{text}"\n', encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"init must be able to write {path}: {error.strerror}.") from error
+    click.echo(f"{path.name} written; results will be kept in {url}")
+
+
+def with_project(url: str, name: str) -> str:
+    """Return a store's URL as a configuration should have it: with a project, no password.
+
+    The name of a project is the folder's and four random letters: several people may have
+    a folder of one name, and one server.
+    """
+    scheme = url.partition(":")[0].lower()
+    if scheme.removesuffix("+file") not in ("redis", "rediss", "unix"):
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"A store's URL must be one that can be taken apart: {error}.") from None
+    if parts.password or "password=" in parts.query:
+        raise UsageError(
+            "A configuration file is no place for a password: leave it out of the URL and set "
+            "REDIS_PASSWORD, or name a file with password_file=."
+        )
+    if re.search(r"(^|&)project=", parts.query):
+        return url
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:40] or "project"
+    return f"{url}{'&' if parts.query else '?'}project={plain}-{secrets.token_hex(2)}"

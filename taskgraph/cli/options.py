@@ -90,10 +90,36 @@ def _common(metavar: str, tasks: bool) -> list[Callable[[Function], Function]]:
             "--jug-alias/--no-jug-alias", default=True, **setting("jug-alias"),
             help="Whether `import jug` in the jugfile means taskgraph (default: yes).",
         ),
+        click.option(
+            "--key-file", metavar="FILE", expose_value=False, callback=_use_key_file,
+            **setting("key-file"),
+            help="Sign results with the key in FILE, and load none that it has not signed.",
+        ),
+        click.option(
+            "--no-pickle/--pickle", default=False, expose_value=False, callback=_forbid_pickle,
+            **setting("no-pickle"),
+            help="Store and load no result that needs pickle (default: allowed).",
+        ),
         click.option("--will-cite", is_flag=True, hidden=True),
         click.option("--aggressive-unload", is_flag=True, hidden=True),
         verbose_option,
     ]  # fmt: skip
+
+
+def _use_key_file(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None and not ctx.resilient_parsing:
+        from taskgraph.codecs.signing import set_key_file
+
+        set_key_file(value)
+        ctx.call_on_close(lambda: set_key_file(None))
+
+
+def _forbid_pickle(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if not ctx.resilient_parsing:
+        from taskgraph.codecs.trust import set_pickle
+
+        set_pickle(not value)
+        ctx.call_on_close(lambda: set_pickle(None))
 
 
 def _keep_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from taskgraph.ops.cleanup import cleanup
     from taskgraph.ops.context import open_session, store_url
     from taskgraph.ops.count import count
+    from taskgraph.ops.doctor import doctor
     from taskgraph.ops.execute import execute
     from taskgraph.ops.failures import failures
     from taskgraph.ops.fsck import fsck
     from taskgraph.ops.graph import graph
     from taskgraph.ops.invalidate import invalidate, plan, retry
     from taskgraph.ops.log import log
+    from taskgraph.ops.migrate import migrate
     from taskgraph.ops.pack import pack
     from taskgraph.ops.rekey import rekey
     from taskgraph.ops.run import run
@@ -42,6 +44,7 @@ _HOMES = {
     "check": "check",
     "cleanup": "cleanup",
     "count": "count",
+    "doctor": "doctor",
     "execute": "execute",
     "export_tasks": "transfer",
     "failures": "failures",
@@ -51,6 +54,7 @@ _HOMES = {
     "import_tasks": "transfer",
     "invalidate": "invalidate",
     "log": "log",
+    "migrate": "migrate",
     "open_session": "context",
     "pack": "pack",
     "plan": "invalidate",
@@ -75,6 +79,7 @@ __all__ = [
     "check",
     "cleanup",
     "count",
+    "doctor",
     "execute",
     "export_tasks",
     "failures",
@@ -84,6 +89,7 @@ __all__ = [
     "import_tasks",
     "invalidate",
     "log",
+    "migrate",
     "open_session",
     "pack",
     "plan",

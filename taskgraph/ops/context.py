@@ -16,6 +16,7 @@ from taskgraph.jugfile import check_jugfile, read_jugfile
 from taskgraph.processes import check_platform
 from taskgraph.registry import open_store
 from taskgraph.session import Session
+from taskgraph.signed import refuse_unsigned
 from taskgraph.store import Store
 from taskgraph.tenants import jugfile_label
 
@@ -82,6 +83,7 @@ def visitor(store: Store, *, enter: bool = True) -> Iterator[str]:
     if enter:
         from taskgraph.provenance import identity
 
+        refuse_unsigned(store)
         worker = store.enter(identity())
     try:
         yield worker

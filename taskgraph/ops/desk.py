@@ -206,7 +206,8 @@ def _beating(store: Store, worker: str) -> Iterator[None]:
 
     def beat() -> None:
         while not over.wait(min(5.0, store.lease_seconds / 6)):
-            store.beat(worker)
+            with suppress(StoreError):  # the next one may get through, and the worker will tell
+                store.beat(worker)
 
     thread = Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

@@ -14,7 +14,7 @@ from taskgraph.board import Board
 from taskgraph.errors import StoreError, TaskGraphError, UsageError
 from taskgraph.jugfile import check_jugfile
 from taskgraph.ops.context import jugfile_label, store_url
-from taskgraph.orders import Orders
+from taskgraph.orders import STORE_PATIENCE, Orders
 from taskgraph.outcome import Outcome
 from taskgraph.processes import check_platform
 from taskgraph.provenance import cores, machine_resources
@@ -97,6 +97,7 @@ def run_here(
     stop_files: Sequence[str] = (),
     resources: Mapping[str, Any] | None = None,
     memory: float | None = None,
+    store_patience: float = STORE_PATIENCE,
     grace: float = 10.0,
     interrupted_code: int = 3,
     verbose: int = 0,
@@ -124,6 +125,8 @@ def run_here(
         Budget shared by all workers; default: the machine's memory and GPUs.
     memory : float, optional
         Bytes of results a worker may keep for dependents.
+    store_patience : float
+        Seconds that the store may be full or away before a worker gives up.
     grace : float
         Seconds that running tasks get after a signal.
     interrupted_code : int
@@ -154,6 +157,7 @@ def run_here(
             max_tasks=max_tasks,
             max_seconds=max_seconds,
             memory=memory if memory is not None else budget["memory"] / 16 / jobs,
+            store_patience=store_patience,
             verbose=verbose > 0,
         ),
         argv=tuple(argv),

@@ -13,6 +13,10 @@ Layout, integers little-endian::
       JSON       everything but the payload
       payload
     32 bytes   SHA-256 of all before
+    64 bytes   signature of that sum, where the header says "signed"
+
+With a key, an export is signed and only a signed one is taken; its records are verified
+when they are loaded here, and signed for the store that they come to.
 
 Epochs count the invalidates of one store. Back in the store it came from, a record keeps
 its own, so what was invalidated there since stays dead; in another store it gets the
@@ -31,14 +35,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
+from taskgraph.codecs import signing
+from taskgraph.codecs.wire import SIGNED_HEAD, as_view, without_signature
 from taskgraph.errors import ResultCorrupt, UsageError
 from taskgraph.ops import code
 from taskgraph.ops.context import visitor
 from taskgraph.ops.stale import heads_of
-from taskgraph.session import Session, as_buffer
+from taskgraph.session import Session
 from taskgraph.store import RESULT, Key, Origin, Record
 
-MAGIC = b"TGEXPRT1"
+MAGIC, PURPOSE = b"TGEXPRT1", b"taskgraph export 1"
 _LENGTH = struct.Struct("<I")
 _FRAME = struct.Struct("<IQI")
 #: Records loaded or published at a time, and the bytes of payload that end a batch early.
@@ -95,8 +101,10 @@ def export_tasks(session: Session, nodes: Sequence[int], path: Path) -> Exported
         with temporary.open("wb") as file:
             out = _Summed(file)
             roots = [tasks[node].hash() for node in nodes]
+            ring = signing.keyring()
             header = {
                 "store": session.store.id,
+                "signed": ring is not None,
                 "roots": roots,
                 "records": len(have),
                 "accepted": _accepted(session, have),
@@ -107,6 +115,8 @@ def export_tasks(session: Session, nodes: Sequence[int], path: Path) -> Exported
                 _write(out, record)
                 written += 1
             file.write(out.digest())
+            if ring is not None:
+                file.write(bytes(ring.seal(PURPOSE, out.digest(), b"")))  # type: ignore[arg-type]
         if written != len(have):
             raise ResultCorrupt(
                 f"Results vanished or were found damaged while they were exported: {written} of "
@@ -133,7 +143,7 @@ def import_tasks(session: Session, path: Path) -> Imported:
     UsageError
         If there is no such file, or it is no export.
     ResultCorrupt
-        If it is damaged; nothing was taken from it.
+        If it is damaged, or there is a key that did not sign it; nothing was taken from it.
     """
     header = _verified(path)
     session.look()
@@ -206,7 +216,7 @@ def _records(session: Session, nodes: Sequence[int]) -> Iterator[Record]:
 
 
 def _write(out: _Summed, record: Record) -> None:
-    payload = memoryview(as_buffer(record)).cast("B")
+    payload = as_view(without_signature(record.payload))
     facts = record._asdict()
     del facts["payload"]
     for name in ("key", "digest", "inputs"):
@@ -225,13 +235,15 @@ def _verified(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"An import reads a file that `taskgraph export` wrote; none is at {path}."
         )
-    left = path.stat().st_size - 32
     total = sha256()
     with path.open("rb") as file:
         if file.read(8) != MAGIC:
             raise UsageError(
                 f"An import reads a file that `taskgraph export` wrote; {path} is not."
             )
+        header = _header(file, path)
+        seal_size = SIGNED_HEAD if header.get("signed") else 0
+        left = path.stat().st_size - 32 - seal_size
         file.seek(0)
         while left > 0:
             data = file.read(min(left, 1 << 20))
@@ -239,10 +251,24 @@ def _verified(path: Path) -> dict[str, Any]:
                 break
             total.update(data)
             left -= len(data)
-        if file.read() != total.digest():
+        if file.read(32) != total.digest():
             raise _damaged(path, "its checksum is wrong")
-        file.seek(8)
-        header: dict[str, Any] = json.loads(file.read(*_LENGTH.unpack(file.read(4))))
+        seal, ring = file.read(seal_size), signing.keyring()
+        if ring is not None:
+            ring.open(PURPOSE, total.digest(), seal)
+        if file.read(1):
+            raise _damaged(path, "there is more behind its end")
+    return header
+
+
+def _header(file: IO[bytes], path: Path) -> dict[str, Any]:
+    """Return the header, which nothing vouches for yet."""
+    try:
+        header = json.loads(file.read(*_LENGTH.unpack(file.read(4))))
+    except (ValueError, struct.error) as error:
+        raise _damaged(path, "its checksum is wrong, its header makes no sense") from error
+    if not isinstance(header, dict):
+        raise _damaged(path, "its checksum is wrong, its header makes no sense")
     return header
 
 
