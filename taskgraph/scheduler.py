@@ -111,6 +111,7 @@ class Scheduler:
         self.options = {shape.name: shape.options for shape in graph.shapes}
         self.max_bytes = float("inf")
         self.start = start
+        self.whole = True  #: the store locks whole buckets: it costs nothing to take all of one
         self.fresh: list[int] = []
         self.pools = [Pool() for _ in self.names]
         self.state = bytearray(len(graph))
@@ -288,6 +289,14 @@ class Scheduler:
             nodes += self._mine([node])
         return nodes, False
 
+    def jump(self) -> None:
+        """Look for work elsewhere: where this worker was looking, others are at work.
+
+        Workers that go on side by side after a refusal are refused again and again. The
+        steps visit all buckets before one comes again.
+        """
+        self.start = (77 * self.start + 131) % 256
+
     def batch_size(self, node: int, workers: int, max_bytes: float) -> int:
         """Return how many nodes like this one to lease together."""
         name = self.names[self.graph.kinds[node]]
@@ -350,10 +359,12 @@ class Scheduler:
             for kind, cost, size in costs:
                 ready = self.pools[kind].buckets[bucket]
                 if ready:
-                    nodes += self._mine(reversed(ready))
-                    seconds -= cost * len(ready)
-                    max_bytes -= size * len(ready)
-                    del ready[:]
+                    most = len(ready) if self.whole else max(1, int(seconds / max(cost, 1e-7)))
+                    taken = ready[-most:]
+                    del ready[-most:]
+                    nodes += self._mine(reversed(taken))
+                    seconds -= cost * len(taken)
+                    max_bytes -= size * len(taken)
             if seconds <= 0 or max_bytes <= 0:
                 break
         self.start = (first + step + 1) % 256

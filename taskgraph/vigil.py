@@ -20,6 +20,9 @@ from taskgraph.store import Key, News, WorkerInfo
 LONGEST_PAUSE = 0.5
 #: Seconds for which the number of live workers is believed.
 _CENSUS = 2.0
+#: Seconds for which a list of workers is believed, for each worker in it, and at most: what
+#: it costs to make one grows with their number, and so does the number of those who ask.
+_BELIEF, _LONGEST_BELIEF = 0.02, 1.0
 #: Seconds before a node is asked for again that is free by the books and yet can't be had.
 _RELUCTANT = 1.0
 
@@ -39,6 +42,7 @@ class Vigil:
         self.attempts, self.name, self.clock = attempts, name, clock
         self._retries: list[tuple[float, int]] = []
         self._infos: Sequence[WorkerInfo] = ()
+        self._listed = -1e9
         self._counted, self._census = 1, -1e9
         self._idle_since: float | None = None
         self._hope = -1e9  #: when something was last seen to be going on
@@ -124,23 +128,29 @@ class Vigil:
             self.judge(node)
 
     # -- other workers ------------------------------------------------------------------------
+    def _listing(self) -> Sequence[WorkerInfo]:
+        """Return who is there, as it was a moment ago."""
+        now = self.clock()
+        if now - self._listed >= min(_LONGEST_BELIEF, _BELIEF * len(self._infos)):
+            self._listed, self._infos = now, self.store.workers()
+        return self._infos
+
     def _meet(self) -> None:
         """Look who is there; what was left to another host is judged anew when hosts change."""
-        self._infos = self.store.workers()
-        hosts = {info.identity.host for info in self._infos if info.alive}
+        hosts = self._live_hosts()
         if self._hosts - hosts:
             for node in self.scheduler.nodes_in(LATER):
                 self.judge(node)
         self._hosts = hosts
 
     def _live_hosts(self) -> set[str]:
-        return {info.identity.host for info in self.store.workers() if info.alive}
+        return {info.identity.host for info in self._listing() if info.alive}
 
     def live_workers(self, now: float) -> int:
         """Return how many workers share the work, counted now and then."""
         if now - self._census > _CENSUS:
             self._census = now
-            self._counted = max(1, sum(info.alive for info in self.store.workers()))
+            self._counted = max(1, sum(info.alive for info in self._listing()))
         return self._counted
 
     def _others(self) -> list[WorkerInfo]:
@@ -175,7 +185,7 @@ class Vigil:
         working = any(info.keys or info.buckets for info in self._others())
         if working or self._retries or self.scheduler.count(BUSY):
             self._hope = now  # between two leases a busy worker holds nothing for a moment
-        if min(idle, now - self._hope) > 2 * LONGEST_PAUSE:
+        if min(idle, now - self._hope) > 2 * LONGEST_PAUSE + (now - self._listed):
             return "what is left can't be run here: " + self.scheduler.summary()
         if idle_exit is not None and idle >= idle_exit:
             return f"nothing to run for {idle:.0f} s (--idle-exit)"

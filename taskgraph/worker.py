@@ -109,6 +109,7 @@ class Worker:
         self.board, self.slot, self.orders = board, slot, orders
         self.capture, self.clock, self.say = capture, clock, say
         self.enter, self.sleep, self.origins = enter, sleep, origins
+        scheduler.whole = store.coarse_bits > 0
         self.began = clock()
         self.offset = wall() - self.began
         self.patience = Patience(clock, sleep, say, orders.store_patience)
@@ -254,6 +255,8 @@ class Worker:
         """Lock nodes; return those that are held and still without a result."""
         got, busy = self.leases.take(nodes, coarse)
         self.scheduler.put(busy, BUSY)
+        if len(busy) > len(got):
+            self.scheduler.jump()
         news = self.store.refresh()
         if self.vigil.outdated(news) or self.leases.epoch > self.vigil.epoch:
             self.scheduler.put(got, READY)

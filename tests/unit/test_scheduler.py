@@ -16,6 +16,7 @@ from taskgraph.scheduler import (
     FAILED,
     LATER,
     MINE,
+    QUANTUM,
     READY,
     WAITING,
     Scheduler,
@@ -86,6 +87,27 @@ def test_short_tasks_are_leased_by_the_bucket():
     keys = scheduler.keys
     taken = {keys[node][0] for node in nodes}
     assert all(keys[n][0] not in taken for n in range(5000) if scheduler.state[n] == READY)
+
+
+def test_where_buckets_are_not_locked_no_more_is_taken_than_fits():
+    """A bucket of a large graph holds many times a second's work: its rest stays for others."""
+    scheduler = fresh(flat(20_000))
+    scheduler.timings.add(scheduler.graph.name(0), QUANTUM / COARSE_FROM, 10)
+    for whole in (True, False):
+        scheduler.whole = whole
+        nodes, _ = scheduler.next_batch(1, 1e9)
+        scheduler.put(nodes, READY)
+        assert (len(nodes) > COARSE_FROM + 1) == whole
+    assert sorted(scheduler.nodes_in(READY)) == list(range(20_000))
+
+
+def test_jumps_visit_every_bucket_before_one_comes_again():
+    scheduler = fresh(flat(1), start=17)
+    seen = set()
+    for _ in range(256):
+        scheduler.jump()
+        seen.add(scheduler.start)
+    assert len(seen) == 256
 
 
 def test_a_batch_is_a_fair_share_of_what_is_left():
