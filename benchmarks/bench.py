@@ -17,6 +17,7 @@ from pathlib import Path
 
 from engines import DOIT, JUG, OURS, Engine
 from measure import Usage, run
+from server import Server
 
 #: An engine that has used this many seconds in one measurement is not asked again.
 PATIENCE = 60.0
@@ -73,6 +74,16 @@ class Bench:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def place(self, name: str, engine: Engine) -> Iterator[tuple[Path, Engine]]:
+        """Give a fresh folder and the engine with a fresh store: ``disk``, ``tmpfs``, ``redis``."""
+        if name != "redis":
+            with self.folder(name) as folder:
+                yield folder, engine
+            return
+        with self.folder("disk") as folder, Server(folder / "redis") as server:
+            yield folder, engine.at(server.host, server.pid)
 
     def row(self, row: Row, met: bool | None = None) -> Row:
         """Judge a row and keep it: bars hold for full sizes and measured figures only."""
@@ -140,9 +151,9 @@ def side_by_side(
         for engine in engines:
             if engine not in bench.engines or spent[engine.name] > PATIENCE:
                 continue
-            with bench.folder(place) as folder:
-                engine.write(folder, text)
-                for step, usage in steps(engine, folder).items():
+            with bench.place(place, engine) as (folder, there):
+                there.write(folder, text)
+                for step, usage in steps(there, folder).items():
                     found[engine.name].setdefault(step, []).append(usage)
                     spent[engine.name] += usage.wall
     return found
@@ -152,7 +163,8 @@ def execute(workers: int = 1, *, memory: bool = False) -> Steps:
     """Return the steps that execute the graph once with some workers."""
 
     def steps(engine: Engine, folder: Path) -> dict[str, Usage]:
-        return {"execute": run(engine.execute(workers), folder, memory=memory)}
+        used = run(engine.execute(workers), folder, memory=memory, server=engine.server)
+        return {"execute": used}
 
     return steps
 
@@ -161,14 +173,14 @@ def then(*verbs: str, memory: bool = False) -> Steps:
     """Return the steps: execute, then each verb of ``execute``, ``status``, ``invalidate:NAME``."""
 
     def steps(engine: Engine, folder: Path) -> dict[str, Usage]:
-        used = {"first": run(engine.execute(1), folder)}
+        used = {"first": run(engine.execute(1), folder, server=engine.server)}
         for verb in verbs:
             word, _, name = verb.partition(":")
             if word == "invalidate":
                 commands = engine.invalidate(name)
             else:
                 commands = engine.status() if word == "status" else engine.execute(1)
-            used[word] = run(commands, folder, memory=memory)
+            used[word] = run(commands, folder, memory=memory, server=engine.server)
         return used
 
     return steps

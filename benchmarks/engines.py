@@ -7,7 +7,7 @@ and nothing of the measuring.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import graphs
@@ -24,6 +24,13 @@ class Engine:
     store_option: str
     extra: tuple[str, ...] = ()
     has_workers: bool = False  #: one command starts several workers
+    server_options: str = ""  #: what its URL of a Redis server ends with
+    store: str = "store"
+    server: int = 0  #: process that works for the commands without being one of theirs
+
+    def at(self, host: str, server: int) -> Engine:
+        """Return this engine with a Redis server as its store, by URL and process."""
+        return replace(self, store=host + self.server_options, server=server)
 
     def write(self, folder: Path, text: str) -> None:
         """Write the jugfile for this engine into ``folder``."""
@@ -31,7 +38,7 @@ class Engine:
 
     def command(self, verb: str, *options: str) -> list[str]:
         """Return the argument list of one command on the jugfile of the current folder."""
-        place = [self.store_option, "store"]
+        place = [self.store_option, self.store]
         return [str(BIN / self.name), verb, "bench.py", *place, *self.extra, *options]
 
     def execute(self, workers: int) -> list[list[str]]:
@@ -71,6 +78,8 @@ class Doit(Engine):
         return [[str(BIN / "doit"), "run", "--db-file", "store"]]
 
 
-OURS = Engine("taskgraph", "taskgraph", "--store", has_workers=True)
+OURS = Engine(
+    "taskgraph", "taskgraph", "--store", has_workers=True, server_options="/0?project=bench"
+)
 JUG = Engine("jug", "jug", "--jugdir", extra=("--will-cite",))
 DOIT = Doit("doit", "doit", "--db-file")

@@ -43,6 +43,21 @@ for i in range({n}):
 """
 
 
+def naps(n: int, milliseconds: float) -> str:
+    """Return ``n`` independent tasks that each sleep for some milliseconds."""
+    return f"""{HEAD}
+from time import sleep
+
+@TaskGenerator
+def nap(i):
+    sleep({milliseconds / 1000})
+    return i
+
+for i in range({n}):
+    nap(i)
+"""
+
+
 def chain(n: int) -> str:
     """Return ``n`` tasks in a row, each the argument of the next."""
     return f"""{HEAD}

@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from server import cpu_of
+
 #: Seconds between two looks at the memory of a process tree.
 SAMPLE_SECONDS = 0.1
 
@@ -42,6 +44,7 @@ class Usage:
     statuses: list[int]
     output: str  #: the last 2,000 characters of what they printed
     memory: Memory = field(default_factory=Memory)
+    server: float = 0.0  #: CPU seconds of the server meanwhile
 
     @property
     def ok(self) -> bool:
@@ -138,6 +141,7 @@ def run(
     memory: bool = False,
     limit: float = 1200.0,
     env: Mapping[str, str] | None = None,
+    server: int = 0,
 ) -> Usage:
     """Start all commands at once, wait for the last one, and return what they took.
 
@@ -153,10 +157,13 @@ def run(
         Seconds after which they are killed; their exit status is then -9.
     env
         Environment variables on top of the present ones.
+    server
+        Process whose CPU meanwhile is told apart, 0 for none.
     """
     os.sync()  # what earlier runs left to be written is not this one's to pay
     ended, peak = threading.Event(), Memory()
     with tempfile.TemporaryFile() as out:
+        served = cpu_of(server)
         started = time.perf_counter()
         processes = [
             subprocess.Popen(
@@ -183,4 +190,5 @@ def run(
             watcher.join()
         out.seek(0)
         text = out.read().decode(errors="replace")[-2000:]
-    return Usage(wall, sum(cpu for _, cpu in ends), [status for status, _ in ends], text, peak)
+    cpu, statuses = sum(cpu for _, cpu in ends), [status for status, _ in ends]
+    return Usage(wall, cpu, statuses, text, peak, cpu_of(server) - served)

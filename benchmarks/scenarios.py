@@ -11,10 +11,19 @@ from pathlib import Path
 
 import graphs
 from bench import Bench, Figured, Row, cpu, execute, median, side_by_side, then, wall
+from crowds import crowd, real_graphs
 from engines import DOIT, JUG, OURS, Engine
-from examples import examples
+from jug_examples import examples
 from large import chain_100k, million, million_rich, private_memory
 from measure import Usage
+from redis_scenarios import (
+    redis_10k,
+    redis_arrays,
+    redis_done,
+    redis_layers,
+    redis_million,
+    redis_wake,
+)
 from starts import handoff, starts
 
 
@@ -187,4 +196,12 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "jug-examples": examples,
     "flat-10k-tmpfs": flat_tmpfs,
     "shapes": shapes,
+    "real-graphs": real_graphs,
+    "crowd": crowd,
+    "redis-10k": redis_10k,
+    "redis-layers-30k": redis_layers,
+    "redis-done-100k": redis_done,
+    "redis-arrays-200x1MB": redis_arrays,
+    "redis-wake": redis_wake,
+    "redis-million": redis_million,
 }
