@@ -37,6 +37,8 @@ SETTINGS = {
     "store": Setting("store"),
     "jug-alias": Setting("flag"),
     "verbose": Setting("integer"),
+    "key-file": Setting("path"),
+    "no-pickle": Setting("flag"),
     "jobs": Setting("integer", _EXECUTE),
     "progress": Setting("text", _EXECUTE),
     "resources": Setting("amounts", _EXECUTE),

@@ -90,6 +90,25 @@ class StoreFull(StoreError):
     """The store has no room left."""
 
 
+class ResultTooLarge(StoreError):
+    """A result is larger than its store takes in.
+
+    Parameters
+    ----------
+    size, largest : int
+        Bytes of the result, and of the largest that is taken.
+    url : str
+        The store's.
+    """
+
+    def __init__(self, size: int, largest: int, url: str) -> None:
+        super().__init__(
+            f"A store on a server keeps results in its memory, and takes none above "
+            f"{largest:,} bytes (largest= in its URL). Keep large ones in files: a mixed store, "
+            f"redis+file://...&files=/a/shared/folder. Got {size:,} bytes for {url}."
+        )
+
+
 class ResultCorrupt(StoreError):
     """The bytes of a result are damaged; it has to be computed again."""
 

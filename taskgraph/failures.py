@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
+from taskgraph.codecs.wire import as_view, without_signature
 from taskgraph.errors import ResultCorrupt
-from taskgraph.store import DEATH, FAILURE, Payload, Record
+from taskgraph.store import DEATH, FAILURE, Record
 
 if TYPE_CHECKING:
     from taskgraph.task import Task
@@ -72,7 +73,7 @@ class FailureReport:
     def of(cls, record: Record) -> FailureReport:
         """Return a record's report; a damaged one says so instead of raising."""
         try:
-            return cls.from_bytes(_joined(record.payload))
+            return cls.from_bytes(as_view(without_signature(record.payload)))
         except ResultCorrupt as error:
             return cls(exception="ResultCorrupt", message=str(error), host=record.origin.host)
 
@@ -108,9 +109,3 @@ def _same_code(record: Record, fingerprint: str | None) -> bool:
 def _final(record: Record) -> bool:
     report = FailureReport.of(record)
     return report.final or report.kind in HOPELESS
-
-
-def _joined(payload: Payload) -> bytes | bytearray | memoryview:
-    if isinstance(payload, bytes | bytearray | memoryview):
-        return payload
-    return b"".join(payload)

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 STORES = "taskgraph.stores"
 
 #: What setup.cfg says too; a test compares the two.
-BUILT_IN = {"file": "backends.file_store:open_store", "memory": "backends.memory_store:open_store"}
+BUILT_IN = {
+    "file": "backends.file_store:open_store",
+    "memory": "backends.memory_store:open_store",
+    "redis": "backends.redis_store:open_store",
+    "rediss": "backends.redis_store:open_store",
+    "unix": "backends.redis_store:open_store",
+    "redis+file": "backends.redis_store:open_store",
+    "rediss+file": "backends.redis_store:open_store",
+    "unix+file": "backends.redis_store:open_store",
+}
 
 #: One letter before a colon is a drive, not a scheme.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
@@ -45,10 +54,14 @@ def open_store(url: str, create: bool = False, **options: Any) -> Store:
     ------
     UsageError
         If no installed backend knows the scheme.
+    ConfigError
+        If a key file is named and can't be used, or the store needs one (``signed``).
     StoreError
         If the store can't be used; the class says why.
     """
-    return _opener(scheme_of(url))(url, create=create, **options)
+    from taskgraph.signed import guarded
+
+    return guarded(_opener(scheme_of(url))(url, create=create, **options), create=create)
 
 
 def scheme_of(url: str) -> str:

@@ -6,7 +6,8 @@ package is the only unpickler of the project. It must not know stores, keys or t
 
 Rooms: ``formats`` (the doors), ``scalars``, ``frame`` (layout with buffers), ``arrays``,
 ``tensors``, ``compress``, ``pickling`` and ``unpickling`` (everything else), ``mainstem``
-(``__main__`` and the jugfile's stem), ``blame`` (which part can't be pickled), ``preview``.
+(``__main__`` and the jugfile's stem), ``blame`` (which part can't be pickled), ``preview``,
+``signing`` (frames that strangers can't forge), ``trust`` (no pickle at all).
 
 What it does not give
     * Damage inside the data of a scalar or an array is not seen here: stores keep a
@@ -18,6 +19,17 @@ What it does not give
 from taskgraph.codecs.formats import decode, encode
 from taskgraph.codecs.mainstem import set_main_stem
 from taskgraph.codecs.preview import describe, preview
+from taskgraph.codecs.trust import pickle_allowed, set_pickle
 from taskgraph.codecs.wire import Buffer, Payload
 
-__all__ = ["Buffer", "Payload", "decode", "describe", "encode", "preview", "set_main_stem"]
+__all__ = [
+    "Buffer",
+    "Payload",
+    "decode",
+    "describe",
+    "encode",
+    "pickle_allowed",
+    "preview",
+    "set_main_stem",
+    "set_pickle",
+]

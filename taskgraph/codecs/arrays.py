@@ -20,6 +20,17 @@ from taskgraph.errors import ResultCorrupt
 if TYPE_CHECKING:
     import numpy as np
 
+#: What json and numpy raise for a description that is none.
+NONSENSE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
 
 def take_apart(obj: Any) -> tuple[str, Part] | None:
     """Return ``(description, part)`` of an array; ``None`` when numpy must do it itself.
@@ -68,7 +79,7 @@ def put_together(description: str | Buffer, data: memoryview) -> Any:
         array: np.ndarray[Any, Any] = np.ndarray(
             sides, dtype, data if len(data) else None, order=order
         )
-    except (ValueError, TypeError, SyntaxError, KeyError) as error:
+    except NONSENSE as error:
         raise corrupt("the description of an array makes no sense", description) from error
     return array[()] if shape is None else array
 
@@ -124,7 +135,7 @@ def parse_dtype(text: str) -> np.dtype[Any]:
     """
     try:
         return read_dtype(json.loads(text))
-    except (ValueError, TypeError, SyntaxError, KeyError) as error:
+    except NONSENSE as error:
         raise corrupt("the description of a dtype makes no sense", text) from error
 
 

@@ -15,7 +15,7 @@ from typing import Any
 _WIDTH, _DEPTH = 1000, 50
 
 
-def blame(obj: Any, works: Callable[[Any], bool]) -> tuple[str, Any]:
+def blame(obj: Any, works: Callable[[Any], bool], *, attributes: bool = True) -> tuple[str, Any]:
     """Return the path to, and the smallest part that, ``works`` says no to.
 
     Parameters
@@ -24,10 +24,12 @@ def blame(obj: Any, works: Callable[[Any], bool]) -> tuple[str, Any]:
         Known not to work.
     works : callable
         ``works(part) -> bool``.
+    attributes : bool
+        Whether to look into objects, or into containers alone.
     """
     path = ""
     for _ in range(_DEPTH):
-        for step, part in islice(_parts(obj), _WIDTH):
+        for step, part in islice(_parts(obj, attributes), _WIDTH):
             if part is not obj and not works(part):
                 path, obj = path + step, part
                 break
@@ -36,8 +38,8 @@ def blame(obj: Any, works: Callable[[Any], bool]) -> tuple[str, Any]:
     return path, obj
 
 
-def _parts(obj: Any) -> Iterator[tuple[str, Any]]:
-    """Yield (step, part) for the items, attributes and closure of an object."""
+def _parts(obj: Any, attributes: bool) -> Iterator[tuple[str, Any]]:
+    """Yield (step, part) for the items of a container, and what else an object holds."""
     if isinstance(obj, dict):
         for key, value in obj.items():
             yield f"[{_short(key)}]", value
@@ -48,6 +50,12 @@ def _parts(obj: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(obj, set | frozenset):
         for value in obj:
             yield f"{{{_short(value)}}}", value
+    if attributes:
+        yield from _insides(obj)
+
+
+def _insides(obj: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (step, part) for the attributes and the closure of an object."""
     for name, value in _attributes(obj):
         yield f".{name}", value
     code = getattr(obj, "__code__", None)

@@ -64,7 +64,8 @@ def restore(data: memoryview, raw: int, method: int, item_size: int) -> memoryvi
     """
     if method == RAW and len(data) == raw:
         return data
-    if method not in (ZLIB, SHUFFLED) or raw > len(data) * _MOST or raw % max(item_size, 1):
+    known = method in (ZLIB, SHUFFLED) and item_size > 0
+    if not known or raw > len(data) * _MOST or raw % item_size:
         raise corrupt("a buffer's lengths do not fit", f"{len(data)} stored, {raw} raw")
     inflater = zlib.decompressobj()
     try:

@@ -10,7 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 from taskgraph.codecs.scalars import MAKERS, READERS
-from taskgraph.codecs.wire import ARRAY, FULL, PLAIN, Encoded, Payload, as_view, corrupt
+from taskgraph.codecs.wire import (
+    ARRAY,
+    FULL,
+    PLAIN,
+    SIGNED,
+    Encoded,
+    Payload,
+    as_view,
+    corrupt,
+    without_signature,
+)
 
 
 def encode(obj: Any) -> Encoded:
@@ -32,21 +42,24 @@ def encode(obj: Any) -> Encoded:
     Raises
     ------
     CodecError
-        If a part of the object can't be pickled; the message says which.
+        If a part of the object can't be pickled, or pickle is not allowed; the message
+        says which.
     """
     make = MAKERS.get(type(obj))
     return _encode_object(obj) if make is None else make(obj)
 
 
-def decode(payload: Payload, *, allow_pickle: bool = True) -> Any:
+def decode(payload: Payload, *, allow_pickle: bool | None = None) -> Any:
     """``obj = decode(payload)``: turn bytes back into a result.
+
+    A signature before the payload is skipped: whoever has a key has verified it before.
 
     Parameters
     ----------
     payload : bytes or memoryview
         Arrays become views into it, writable when it is writable.
-    allow_pickle : bool
-        False refuses payloads whose loading could run code.
+    allow_pickle : bool, optional
+        False refuses payloads whose loading could run code; default: as ``set_pickle`` says.
 
     Raises
     ------
@@ -68,14 +81,17 @@ def _encode_object(obj: Any) -> Encoded:
     return dump(obj)
 
 
-def _decode_object(payload: Payload, allow_pickle: bool) -> Any:
+def _decode_object(payload: Payload, allow_pickle: bool | None) -> Any:
     view = as_view(payload)
+    if len(view) and view[0] == SIGNED:
+        view = as_view(without_signature(view))
     if not len(view):
         raise corrupt("it is empty", "0 bytes")
     if view[0] in READERS:
         return READERS[view[0]](view)
     if view[0] not in (ARRAY, PLAIN, FULL):
         raise corrupt("its format is unknown", f"first byte {view[0]:#04x}")
+    from taskgraph.codecs.trust import pickle_allowed
     from taskgraph.codecs.unpickling import load
 
-    return load(view, allow_pickle)
+    return load(view, pickle_allowed() if allow_pickle is None else allow_pickle)

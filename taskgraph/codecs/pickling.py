@@ -36,6 +36,7 @@ from taskgraph.codecs.blame import blame
 from taskgraph.codecs.frame import STREAM, Part, pack
 from taskgraph.codecs.preview import summarize
 from taskgraph.codecs.rebuild import PLAIN_TYPES, REBUILD
+from taskgraph.codecs.trust import pickle_allowed, refused_to_write
 from taskgraph.codecs.wire import ARRAY, FULL, PLAIN, Encoded
 from taskgraph.errors import CodecError
 
@@ -61,6 +62,8 @@ def dump(obj: Any) -> Encoded:
             stream, writer = _written(_cloud_pickler(), obj)
         except _Failed as failure:
             raise _unpicklable(obj, failure.__cause__) from failure.__cause__
+    if writer.full and not pickle_allowed():
+        raise refused_to_write(*_strange(obj))
     tag = FULL if writer.full else PLAIN
     return pack(tag, summarize(obj), stream, writer.parts)
 
@@ -216,3 +219,16 @@ def _unpicklable(obj: Any, error: BaseException | None) -> CodecError:
         f"__getstate__ that leaves out what can't be kept. Got {cls.__module__}.{cls.__qualname__} "
         f"at result{path}: {error}"
     )
+
+
+def _strange(obj: Any) -> tuple[str, type]:
+    """Return the way to, and the type of, the smallest part that needs pickle."""
+
+    def plain(part: Any) -> bool:
+        try:
+            return not _written(_Pickler, part)[1].full
+        except (_Failed, CodecError):
+            return False
+
+    path, part = blame(obj, plain, attributes=False)
+    return path, type(part)

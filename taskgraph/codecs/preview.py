@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from taskgraph.codecs.formats import decode
-from taskgraph.codecs.wire import ARRAY, PLAIN, Payload, as_view
+from taskgraph.codecs.wire import ARRAY, PLAIN, Payload, as_view, corrupt, without_signature
 
 #: Payloads up to this size are loaded for a preview.
 _LOADED = 1 << 22
@@ -23,7 +23,7 @@ def describe(payload: Payload) -> str:
     ResultCorrupt
         If the bytes are damaged.
     """
-    view = as_view(payload)
+    view = as_view(without_signature(payload))
     if not len(view) or view[0] not in _FRAMED:
         obj = decode(view)
         size = f" of length {len(obj)}" if isinstance(obj, str | bytes) else ""
@@ -35,6 +35,8 @@ def describe(payload: Payload) -> str:
         text = frame.summary or "a pickle"
         arrays = f", {len(frame.stored)} buffers" if frame.stored else ""
         return f"{text} ({len(view)} bytes{arrays})"
+    if len(frame.entries) != 1:
+        raise corrupt("an array has one buffer", len(frame.entries))
     _, raw, method, *_ = frame.entries[0]
     squeezed = f", compressed {raw / max(len(frame.stored[0]), 1):.1f} times" if method else ""
     return _array_text(bytes(frame.stream)) + squeezed
@@ -50,11 +52,15 @@ def preview(payload: Payload, width: int = 300) -> str:
     width : int
         Greatest number of characters of the value.
     """
-    view = as_view(payload)
+    view = as_view(without_signature(payload))
     text = describe(view)
     if view[0] in _FRAMED and (view[0] not in (ARRAY, PLAIN) or len(view) > _LOADED):
         return text
-    value = repr(decode(view, allow_pickle=False))
+    obj = decode(view, allow_pickle=False)
+    try:
+        value = repr(obj)
+    except Exception:  # noqa: BLE001  # many digits, a deep list, an array of texts that are none
+        return text
     return f"{text}: {value if len(value) <= width else value[: width - 3] + '...'}"
 
 
@@ -64,11 +70,15 @@ _FRAMED = frozenset(b"apP")
 def _array_text(description: bytes) -> str:
     import json
 
-    from taskgraph.codecs.arrays import read_dtype
+    from taskgraph.codecs.arrays import NONSENSE, read_dtype
 
-    descr, shape, _ = json.loads(description)
-    name = str(read_dtype(descr))
-    return f"numpy scalar {name}" if shape is None else f"array {name} {tuple(shape)}"
+    try:
+        descr, shape, _ = json.loads(description)
+        name = str(read_dtype(descr))
+        sides = () if shape is None else tuple(shape)
+    except NONSENSE as error:
+        raise corrupt("the description of an array makes no sense", description[:99]) from error
+    return f"numpy scalar {name}" if shape is None else f"array {name} {sides}"
 
 
 def summarize(obj: Any) -> str:

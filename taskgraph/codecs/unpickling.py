@@ -16,9 +16,15 @@ from typing import Any
 
 from taskgraph.codecs import arrays, mainstem, tensors
 from taskgraph.codecs.frame import STREAM, Frame, unpack
+from taskgraph.codecs.nesting import check_depth
+from taskgraph.codecs.opcodes import check
 from taskgraph.codecs.rebuild import PLAIN_TYPES, REBUILD
+from taskgraph.codecs.trust import refused_to_read
 from taskgraph.codecs.wire import ARRAY, PLAIN, corrupt
 from taskgraph.errors import CodecError, ResultCorrupt
+
+#: Returns a buffer by its number.
+Buffers = Callable[[int], memoryview]
 
 
 def load(view: memoryview, allow_pickle: bool) -> Any:
@@ -31,11 +37,7 @@ def load(view: memoryview, allow_pickle: bool) -> Any:
     if frame.tag == PLAIN:
         return _read_plain(frame)
     if not allow_pickle:
-        raise CodecError(
-            "Results of other types than numbers, texts, arrays and containers of them can run "
-            "code when loaded, which was not allowed here; allow it for stores you trust. "
-            f"Got {frame.summary or 'a pickle'}."
-        )
+        raise refused_to_read(frame.summary or "a pickle")
     return _read_full(frame)
 
 
@@ -45,6 +47,7 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, frame: Frame) -> None:
         super().__init__(io.BytesIO(frame.stream), buffers=_buffers(frame) if frame.entries else ())
         self._frame = frame
+        self._given: set[int] = set()
 
     def find_class(self, module: str, name: str) -> Any:
         if module == REBUILD and name in _REBUILDERS:
@@ -54,7 +57,14 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
     def _rebuilder(self, name: str) -> Callable[..., Any]:
-        return partial(_REBUILDERS[name], self._frame)
+        return partial(_REBUILDERS[name], self.buffer)
+
+    def buffer(self, number: int) -> memoryview:
+        """Return a buffer, once: a small frame must not be decompressed a thousand times."""
+        if number in self._given:
+            raise corrupt("it uses a buffer twice", number)
+        self._given.add(number)
+        return self._frame.buffer(number)
 
 
 class _PlainUnpickler(_Unpickler):
@@ -68,21 +78,21 @@ class _PlainUnpickler(_Unpickler):
         raise corrupt("a plain payload names what only full ones may", f"{module}.{name}")
 
 
-def _array(frame: Frame, description: str, number: int) -> Any:
-    return arrays.put_together(description, frame.buffer(number))
+def _array(buffer: Buffers, description: str, number: int) -> Any:
+    return arrays.put_together(description, buffer(number))
 
 
-def _tensor_again(frame: Frame, description: tensors.Description, number: int) -> Any:
-    return tensors.put_together(description, frame.buffer(number))
+def _tensor_again(buffer: Buffers, description: tensors.Description, number: int) -> Any:
+    return tensors.put_together(description, buffer(number))
 
 
-#: What is called for each name of ``rebuild``, with the frame before its arguments.
+#: What is called for each name of ``rebuild``, with the frame's buffers before its arguments.
 _REBUILDERS: dict[str, Callable[..., Any]] = {
     "array": _array,
-    "dtype": lambda frame, description: arrays.parse_dtype(description),
-    "objects": lambda frame, shape, items: arrays.objects(shape, items),
+    "dtype": lambda _, description: arrays.parse_dtype(description),
+    "objects": lambda _, shape, items: arrays.objects(shape, items),
     "tensor": _tensor_again,
-    "main": lambda frame, stem, name: mainstem.resolve(stem, name),
+    "main": lambda _, stem, name: mainstem.resolve(stem, name),
 }
 
 
@@ -106,6 +116,8 @@ def _buffers(frame: Frame) -> Iterator[memoryview]:
 
 
 def _read_plain(frame: Frame) -> Any:
+    check(frame.stream)
+    check_depth(frame.stream)
     try:
         return _PlainUnpickler(frame).load()
     except (ResultCorrupt, MemoryError):

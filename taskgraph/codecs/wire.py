@@ -19,6 +19,9 @@ Encoded = tuple[Payload, bytes]
 DIGEST_SIZE = 8
 #: Tags of payloads with buffers; see ``frame``.
 ARRAY, PLAIN, FULL = 0x61, 0x70, 0x50  # "a", "p", "P"
+#: Tag of a head that signs the payload behind it; see ``signing``.
+SIGNED = 0x53  # "S"
+SIGNED_VERSION, SIGNED_HEAD = 1, 64
 #: OpenSSL's sha256 is the faster from about here (1.1 against 0.9 GB/s), blake2s below.
 _SMALL_DIGEST = 1 << 10
 
@@ -42,3 +45,13 @@ def as_view(payload: Payload) -> memoryview:
 def corrupt(what: str, got: object) -> ResultCorrupt:
     """Return the error for damaged bytes."""
     return ResultCorrupt(f"The bytes of a result must be as they were written, but {what}: {got}")
+
+
+def without_signature(payload: Payload) -> Payload:
+    """Return what is behind a signature, unverified: for readers without a key."""
+    view = as_view(payload)
+    if not len(view) or view[0] != SIGNED:
+        return payload
+    if len(view) < SIGNED_HEAD or view[1] != SIGNED_VERSION:
+        raise corrupt("the head of its signature makes no sense", f"{len(view)} bytes")
+    return view[SIGNED_HEAD:]

@@ -18,7 +18,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from taskgraph.errors import ResultCorrupt, StoreForeign, UsageError
+from taskgraph.codecs import pickle_allowed
+from taskgraph.codecs.trust import refused_to_read
+from taskgraph.errors import CodecError, ResultCorrupt, StoreForeign, UsageError
 
 _NPY, _PARQUET = b"\x93NUMPY", b"PAR1"
 
@@ -118,6 +120,8 @@ def decode(data: bytes, path: Path) -> Any:
     ------
     ResultCorrupt
         The bytes are not those of one whole value.
+    CodecError
+        They are a pickle, and pickle is not allowed.
     """
     if not data:
         return None
@@ -127,7 +131,7 @@ def decode(data: bytes, path: Path) -> Any:
         if data.startswith(_PARQUET):
             return _frame(data)
         return _stream(data)
-    except MemoryError:
+    except (CodecError, MemoryError):
         raise
     except Exception as error:  # unpickling may raise anything
         raise ResultCorrupt(
@@ -159,4 +163,6 @@ def _stream(data: bytes) -> Any:
         return _array(rest)
     if kind != b"P":
         raise ValueError(f"unknown kind {kind!r}")
+    if not pickle_allowed():
+        raise refused_to_read("a pickle of jug's")
     return pickle.loads(rest)  # noqa: S301  the user's own results, as jug would load them

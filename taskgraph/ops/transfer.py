@@ -116,7 +116,7 @@ def export_tasks(session: Session, nodes: Sequence[int], path: Path) -> Exported
                 written += 1
             file.write(out.digest())
             if ring is not None:
-                file.write(bytes(ring.seal(PURPOSE, out.digest(), b"")))  # type: ignore[arg-type]
+                file.write(as_view(ring.seal(PURPOSE, out.digest(), b"")))
         if written != len(have):
             raise ResultCorrupt(
                 f"Results vanished or were found damaged while they were exported: {written} of "
