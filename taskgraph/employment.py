@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from threading import Event
 from typing import TYPE_CHECKING
 
 from taskgraph import codecs, isolation, processes
@@ -21,6 +22,7 @@ from taskgraph.errors import StoreError, TaskError
 from taskgraph.failures import FailureReport
 from taskgraph.isolation import Ran
 from taskgraph.origins import Origins
+from taskgraph.outbox import Patience
 from taskgraph.provenance import identity
 from taskgraph.scheduler import Scheduler
 from taskgraph.session import CURRENT, Session
@@ -79,8 +81,9 @@ def employ(job: Job, session: Session, scheduler: Scheduler, slot: int, line: so
         return name
 
     processes.close_input()
+    patience = Patience(time.monotonic, Event().wait, say, job.orders.store_patience)
     try:
-        name = enter()
+        name = patience.insist(enter, "a worker can't begin yet")
     except StoreError as error:
         say(f"taskgraph: error: {error}")
         board.set_state(slot, ENDED)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 
+#: Seconds that a store may be full or away, unless somebody says otherwise.
+STORE_PATIENCE = 120.0
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:
@@ -15,7 +18,7 @@ class Orders:
     max_seconds: float | None = None  #: claim nothing after so many seconds
     memory: float = 128e6  #: bytes of results to keep for dependents
     batch_bytes: float = 32e6  #: bytes of results to make between two looks at memory
-    store_patience: float = 120.0  #: seconds a store may be full or away
+    store_patience: float = STORE_PATIENCE  #: seconds a store may be full or away
     verbose: bool = False  #: show on the terminal what tasks print
     pdb: bool = False  #: stop in the debugger at the first failure
     ran: int = 0  #: tasks that the workers before it at its slot have run

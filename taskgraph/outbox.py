@@ -8,6 +8,7 @@ a while with growing pauses, so that no finished work is lost to a passing troub
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from taskgraph.errors import StoreError, StoreFull, StoreUnreachable
 from taskgraph.store import Record, Store
@@ -18,6 +19,8 @@ PATIENCE = 0.1
 MOST_BYTES = 32 << 20
 #: First and longest pause between two tries, in seconds.
 SHORTEST, LONGEST = 0.2, 10.0
+
+Answer = TypeVar("Answer")
 
 
 class Patience:
@@ -36,7 +39,7 @@ class Patience:
     def __init__(
         self,
         clock: Callable[[], float],
-        sleep: Callable[[float], None],
+        sleep: Callable[[float], object],
         say: Callable[[str], None],
         limit: float,
     ) -> None:
@@ -58,6 +61,17 @@ class Patience:
     def relieve(self) -> None:
         """Take note that the store did what it was asked to."""
         self._since = None
+
+    def insist(self, call: Callable[[], Answer], what: str) -> Answer:
+        """Return what a call returns; the store may be full or away at first."""
+        while True:
+            try:
+                answer = call()
+            except (StoreFull, StoreUnreachable) as error:
+                self.bear(error, what)
+            else:
+                self.relieve()
+                return answer
 
 
 class Outbox:
@@ -105,12 +119,7 @@ class Outbox:
         return records
 
     def _publish(self, records: Sequence[Record]) -> None:
-        while True:
-            try:
-                self._store.publish(self.worker, records)
-            except (StoreFull, StoreUnreachable) as error:
-                number = "1 result" if len(records) == 1 else f"{len(records)} results"
-                self._patience.bear(error, f"{number} can't be stored yet")
-            else:
-                self._patience.relieve()
-                return
+        number = "1 result" if len(records) == 1 else f"{len(records)} results"
+        self._patience.insist(
+            lambda: self._store.publish(self.worker, records), f"{number} can't be stored yet"
+        )

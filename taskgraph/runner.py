@@ -18,7 +18,7 @@ from taskgraph import codecs, events, processes
 from taskgraph.attempts import Attempts, words_of
 from taskgraph.board import Board
 from taskgraph.capture import Capture
-from taskgraph.errors import GraphOutdated
+from taskgraph.errors import GraphOutdated, ResultTooLarge
 from taskgraph.isolation import Ran, RunApart
 from taskgraph.leases import Leases
 from taskgraph.orders import Orders
@@ -26,7 +26,15 @@ from taskgraph.origins import Origins
 from taskgraph.outbox import Outbox
 from taskgraph.scheduler import LATER, READY, Scheduler
 from taskgraph.session import Session
-from taskgraph.store import FAILURE, RESULT, Origin, Payload, Record, payload_size
+from taskgraph.store import (
+    FAILURE,
+    RESULT,
+    Origin,
+    Payload,
+    Record,
+    largest_result,
+    payload_size,
+)
 from taskgraph.task import FRAGILE, Task, verify_arguments
 from taskgraph.workbench import InputGone, Kept, Workbench
 
@@ -83,10 +91,13 @@ class Runner:
         self.origins, self.capture, self.run_apart = origins, capture, run_apart
         self.orders, self.clock, self.offset = orders, clock, offset
         self.on_failure = on_failure
+        self.largest = largest_result(session.store)
         self.bench = Workbench(session, orders.memory)
         self.input_gone = False
         #: Asked between tasks whether to start no more.
         self.halted: Callable[[], bool] = lambda: False
+        #: Asked whether a task failed only because its worker is being stopped.
+        self.cancelled: Callable[[BaseException], bool] = lambda error: False
         self.reason = ""  #: why a listener wants the worker to stop
         self.broken = False  #: a listener raised
         self.executed = self.failed = 0
@@ -168,6 +179,8 @@ class Runner:
                     inputs = self.bench.digests(needs[place])
                 value = task.call(value_of)
                 payload, digest = encode(value)
+                bytes_ = len(payload) if type(payload) is bytes else payload_size(payload)
+                self.admit(bytes_)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001  # a failure is a record
@@ -179,7 +192,6 @@ class Runner:
                 continue
             now = clock()
             seconds = now - started
-            bytes_ = len(payload) if type(payload) is bytes else payload_size(payload)
             add(
                 Record(
                     task.key, RESULT, epoch, digest, inputs, origin,
@@ -210,6 +222,7 @@ class Runner:
         try:
             if alone:
                 ran = self.run_apart(node, self.leases.epoch, task.options.timeout)
+                self.admit(payload_size(ran.payload))
             else:
                 ran = self.inside(node, task, needs)
         except KeyboardInterrupt:
@@ -250,6 +263,7 @@ class Runner:
         inputs = self.bench.digests(needs) if needs else b""
         value = task.call(self.bench.value_of)
         payload, digest = codecs.encode(value)
+        self.admit(payload_size(payload))
         verify_arguments(task)
         if self.edges:
             self.keep(node, task, value, payload, digest)
@@ -257,6 +271,11 @@ class Runner:
         if type(payload) is not bytes and payload_size(payload) < COPIED:
             payload = _copied(payload)
         return Ran(payload, digest, inputs, cpu, 0)
+
+    def admit(self, size: int) -> None:
+        """Raise ResultTooLarge for a result that the store would not take in."""
+        if size > self.largest:
+            raise ResultTooLarge(size, int(self.largest), self.session.store.url)
 
     def keep(self, node: int, task: Task, value: Any, payload: Any, digest: bytes) -> None:
         """Keep a result in memory for the dependents that have not run."""
@@ -275,6 +294,9 @@ class Runner:
         if isinstance(error, GraphOutdated):  # not the task's fault: no failure is recorded
             self.scheduler.put([node], LATER)
             self.reason = str(error)
+            return
+        if self.cancelled(error):  # nor is this: whoever ends a job ends its programs too
+            self.scheduler.put([node], LATER)
             return
         if self.orders.pdb:
             self.orders.post_mortem(error)

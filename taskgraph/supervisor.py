@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from taskgraph import processes
 from taskgraph.attempts import death_record
 from taskgraph.board import ENDED, FINISH, GO, STOP, Board, Counts
-from taskgraph.errors import StoreError
+from taskgraph.errors import StoreError, StoreUnreachable
 from taskgraph.failures import DIED, FailureReport
 from taskgraph.lines import Line
 from taskgraph.outcome import Outcome
@@ -159,11 +159,7 @@ class Supervisor:
         now = self.clock()
         if now - self.beaten > min(5.0, self.store.lease_seconds / 6):
             self.beaten = now
-            for slot in range(self.board.slots):
-                worker = self.board.worker(slot)
-                if worker:
-                    with contextlib.suppress(StoreError):
-                        self.store.beat(worker)
+            self.beat()
         if now - self.asked > ASKING:
             self.asked = now
             reason = self.stop_requested()
@@ -172,6 +168,18 @@ class Supervisor:
                 self.board.stop = FINISH
         self.obey_signals(now)
         self.show()
+
+    def beat(self) -> None:
+        """Renew the workers' owner records; a store that is away is tried again later."""
+        for slot in range(self.board.slots):
+            worker = self.board.worker(slot)
+            try:
+                if worker:
+                    self.store.beat(worker)
+            except StoreUnreachable:
+                break  # the others would only wait as long, and everybody here with them
+            except StoreError:
+                continue
 
     def obey_signals(self, now: float) -> None:
         """First signal: finish within the grace time. Second: stop at once."""

@@ -27,9 +27,11 @@ from taskgraph import isolation, processes
 from taskgraph.board import ENDED, GO, Board
 from taskgraph.errors import TaskGraphError, UnknownTask
 from taskgraph.orders import Orders
+from taskgraph.outbox import SHORTEST, Answer, Patience
 from taskgraph.scheduler import Scheduler
 from taskgraph.session import Session
-from taskgraph.store import Store
+from taskgraph.store import Record, Store
+from taskgraph.task import Task
 
 #: Tasks from which on several workers share them as flat bytes.
 PACK_FROM = 200_000
@@ -52,6 +54,29 @@ class Job:
     jugfile_name: str = ""  #: how records name the jugfile
 
 
+class Reading(Session):
+    """The session of a template: a store that is away for a while does not end the reading."""
+
+    patience: Patience | None = None  #: of the template alone; a worker has its own
+
+    def look(self) -> None:
+        """Ask the store what is new."""
+        self._insist(super().look)
+
+    def present(self, nodes: Sequence[int] | None = None) -> bytearray:
+        """Return 1 for each node that has a live result."""
+        return self._insist(lambda: Session.present(self, nodes))
+
+    def load(self, tasks: Sequence[Task]) -> list[Record | None]:
+        """Return the live records of tasks."""
+        return self._insist(lambda: Session.load(self, tasks))
+
+    def _insist(self, call: Callable[[], Answer]) -> Answer:
+        if self.patience is None:
+            return call()
+        return self.patience.insist(call, "the jugfile's tasks can't be looked up")
+
+
 @dataclass
 class Child:
     """A forked process: a worker, or a task of the worker at ``slot``."""
@@ -59,6 +84,7 @@ class Child:
     slot: int
     size: int  #: nodes that the graph had when it was forked
     is_worker: bool = True
+    line: socket.socket | None = None  #: of the worker that asked for this task
 
 
 @dataclass
@@ -94,7 +120,9 @@ class Template:
             (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2),
             lambda number: None,
         )
-        self.session = Session(self.job.store, wait_for=self.wait_for)
+        self.session = Reading(self.job.store, wait_for=self.wait_for)
+        limit = self.job.orders.store_patience
+        self.session.patience = Patience(self.clock, self.nap, self.say, limit)
         self.session.jugfile, self.session.writes = self.job.jugfile, True
         self.session.say = self.say
         try:
@@ -143,6 +171,17 @@ class Template:
         self.session.look()
         self.scheduler = None
         return 0 not in self.session.present(nodes)
+
+    def nap(self, seconds: float) -> None:
+        """Wait before another try to reach the store; end when the supervisor does."""
+        heard, _, _ = select.select([self.channel], [], [], seconds)
+        if heard:  # a command can wait, but keeps the channel readable
+            select.select([], [], [], min(seconds, SHORTEST))
+            with contextlib.suppress(ConnectionError):
+                if self.channel.recv(1, socket.MSG_PEEK):
+                    return
+            self.kill_children()
+            os._exit(3)
 
     # -- serving ------------------------------------------------------------------------
     def select(self) -> bytearray | None:
@@ -233,7 +272,7 @@ class Template:
         pid = self.fork(lambda: self.be_task(node, fds))
         for fd in fds:
             os.close(fd)
-        self.children[pid] = Child(slot, 0, is_worker=False)
+        self.children[pid] = Child(slot, 0, is_worker=False, line=self.lines[slot])
 
     def close_line(self, slot: int) -> None:
         """Close the line to a worker that has ended."""
@@ -252,9 +291,10 @@ class Template:
                 self.worker_ended(pid, status, child)
                 continue
             processes.kill_group(pid)  # what the task started and left behind
-            if child.slot in self.lines:
+            # Else its worker has ended: another one at the slot would take it for its own.
+            if child.line is not None and self.lines.get(child.slot) is child.line:
                 with contextlib.suppress(OSError):
-                    self.lines[child.slot].sendall(isolation.REQUEST.pack(pid, status))
+                    child.line.sendall(isolation.REQUEST.pack(pid, status))
 
     def worker_ended(self, pid: int, status: int, child: Child) -> None:
         """Tell the supervisor; a worker that saw the whole graph gets no successor."""
@@ -307,6 +347,7 @@ class Template:
             signal.set_wakeup_fd(-1)
             processes.die_with_parent(parent)
             self.channel.close()
+            self.session.patience = None
             code = be()
             processes.flush_streams()
         except BaseException:  # noqa: BLE001  # the last chance to say what went wrong

@@ -29,10 +29,12 @@ def command(where: Where, *, as_json: bool) -> None:
         write_json(packed)
         return
     before, after = packed.before, packed.after
-    click.echo(
-        f"{plural(before.files, 'file')} ({format_size(before.bytes)}) became "
-        f"{after.files:,} ({format_size(after.bytes)}) with {plural(after.results, 'result')}"
-    )
+    size, results = format_size(after.bytes), plural(after.results, "result")
+    if before.files or after.files:
+        files = f"{plural(before.files, 'file')} ({format_size(before.bytes)})"
+        click.echo(f"{files} became {after.files:,} ({size}) with {results}")
+    else:  # a store on a server
+        click.echo(f"{format_size(before.bytes)} became {size} with {results}")
 
 
 def _progress(done: int, total: int) -> None:

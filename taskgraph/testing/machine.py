@@ -14,6 +14,8 @@ step workers that are not stopped beat and look, as they do while they wait.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -30,6 +32,10 @@ KEY = st.sampled_from(KEYS)
 
 class LeaseMachine(RuleBasedStateMachine):
     """Subclass, give :meth:`make_store` and :meth:`other_handle`, and run ``.TestCase``."""
+
+    first_stays: ClassVar[bool] = False  #: see ``ContractBase.first_stays``
+    #: Publishing a result frees the lock by which its worker holds the key.
+    publish_frees: ClassVar[bool] = False
 
     def make_store(self, clock: FakeClock) -> Store:
         """Return a new, empty store on this clock."""
@@ -48,7 +54,9 @@ class LeaseMachine(RuleBasedStateMachine):
         first = self.make_store(self.clock)
         self.handles = [first, self.other_handle(first), self.other_handle(first)]
         self.reader = self.other_handle(first)
-        self.model = Model(first.lease_seconds, 2 * STEP * first.lease_seconds)
+        self.model = Model(
+            first.lease_seconds, 2 * STEP * first.lease_seconds, first_stays=self.first_stays
+        )
         self.names = ["", "", ""]
         self.serial = 0
         self.untold: set[Key] = set()
@@ -201,6 +209,8 @@ class LeaseMachine(RuleBasedStateMachine):
             copy = Copy(hand.began, digest_of(payload), payload)
             self.model.copies.setdefault(key, []).append(copy)
         self.handles[who].publish(self.names[who], records)
+        if self.publish_frees:
+            self.model.free(self.names[who], hand.claim.keys)
         self.untold.update(key for key in fresh if self.model.value(key) is not None)
 
     @rule(who=WHO, which=st.integers(0, 9))

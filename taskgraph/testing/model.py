@@ -71,10 +71,13 @@ class Model:
     slack : float
         From ``lease_seconds + slack`` without any sign of life on it must, when somebody
         wants them. (A store may, but need not, count locks taken and freed as signs.)
+    first_stays : bool
+        Of copies of one epoch the first is seen, not that with the greatest digest.
     """
 
-    def __init__(self, lease_seconds: float, slack: float) -> None:
+    def __init__(self, lease_seconds: float, slack: float, first_stays: bool = False) -> None:
         self.lease = lease_seconds
+        self.first_stays = first_stays
         self.slack = slack
         self.members: dict[str, Member] = {}
         self.holders: dict[Key, tuple[str, bool]] = {}  #: key -> (worker, by its bucket)
@@ -124,12 +127,15 @@ class Model:
 
     def value(self, key: Key) -> bytes | None:
         """Return the payload that all readers must see that have loaded no other."""
-        best = max(self._alive(key), key=lambda copy: (copy.began, copy.digest), default=None)
+        best = max(self._alive(key), key=self._rank, default=None)
         return None if best is None else best.payload
 
     def values(self, key: Key, kept: bytes | None) -> set[bytes | None]:
         """Return what a reader may see: what all must, or what it has loaded, while alive."""
         return {self.value(key)} | ({kept} & {copy.payload for copy in self._alive(key)})
+
+    def _rank(self, copy: Copy) -> tuple[int, bytes]:
+        return copy.began, b"" if self.first_stays else copy.digest
 
     def _alive(self, key: Key) -> list[Copy]:
         return [copy for copy in self.copies.get(key, []) if copy.began >= self.floor(key)]

@@ -26,18 +26,33 @@ def wait_until(condition: Callable[[], Any], what: str) -> None:
         time.sleep(0.02)
 
 
-def start(path: Path, *, jobs: int = 1, **options: Any) -> subprocess.Popen[str]:
-    """Start ``execute`` on a jugfile as a program of its own; return the process."""
-    request = {"jugfile": str(path), "store": None, "options": {"jobs": jobs, **options}}
+def start(
+    path: Path,
+    *,
+    store: str | None = None,
+    log: Path | None = None,
+    jobs: int = 1,
+    **options: Any,
+) -> subprocess.Popen[str]:
+    """Start ``execute`` on a jugfile as a program of its own; return the process.
+
+    What it says goes to the file ``log``, if there is one.
+    """
+    request = {"jugfile": str(path), "store": store, "options": {"jobs": jobs, **options}}
+    errors = None if log is None else log.open("a")
     process = subprocess.Popen(
         [sys.executable, "-m", "taskgraph.ops.execute"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=errors,
         text=True,
     )
+    if errors is not None:
+        errors.close()
     assert process.stdin is not None
     process.stdin.write(json.dumps(request))
     process.stdin.close()
+    process.stdin = None  # for communicate()
     return process
 
 

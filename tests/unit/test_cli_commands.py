@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -216,6 +217,27 @@ def test_pack_needs_no_jugfile_when_it_is_given_a_store(capsys, folder):
     assert main(["pack", "--store", "jugfile.taskgraph"]) == 0
     assert "with 5 results" in capsys.readouterr().out
     assert main(["fsck", "--no-jugfile", "--store", "jugfile.taskgraph"]) == 0
+
+
+def test_init_writes_a_store_with_a_project_into_the_configuration(capsys, folder):
+    """Only a server's URL gets a project's name; a password gets nowhere."""
+    assert main(["init", "--store", "redis://host/0", "pi"]) == 0
+    text = (folder / "taskgraph.toml").read_text()
+    assert re.fullmatch(
+        rf'store = "redis://host/0\?project={folder.name[:40]}-[0-9a-f]{{4}}"\n', text
+    )
+    capsys.readouterr()
+    assert main(["init", "--store", "unix:///socket?db=1", "other"]) == 2
+    assert re.search(r"write `store = .*/socket\?db=1&project=", capsys.readouterr().err)
+    (folder / "taskgraph.toml").unlink()
+    assert main(["init", "--store", "redis://:secret@host/0", "other"]) == 2
+    assert "secret" not in capsys.readouterr().err
+    assert not (folder / "taskgraph.toml").exists()
+    assert main(["init", "--store", "redis://host/0?project=mine", "one"]) == 0
+    assert (folder / "taskgraph.toml").read_text() == 'store = "redis://host/0?project=mine"\n'
+    (folder / "taskgraph.toml").unlink()
+    assert main(["init", "--store", "results", "two"]) == 0
+    assert (folder / "taskgraph.toml").read_text() == 'store = "results"\n'
 
 
 def test_init_writes_a_jugfile_that_runs_and_never_overwrites(capsys, folder):

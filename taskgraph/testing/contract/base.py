@@ -25,6 +25,9 @@ class ContractBase:
 
     #: Whether another process can open the same store; False only for stores in memory.
     between_processes: ClassVar[bool] = True
+    #: Of two results of one key and epoch all readers see the greater digest; with True the
+    #: one that was published first, as a store can promise that has one place for all.
+    first_stays: ClassVar[bool] = False
 
     def make_store(self, tmp_path: Path) -> Store:
         """Open the store that belongs to this folder, with ``create=True``.

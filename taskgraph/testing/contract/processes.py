@@ -238,9 +238,9 @@ def heard(store: Store) -> list[object]:
 
 
 def claim_and_close(store: Store, key: Key) -> str:
-    """Enter, claim, publish, close; return the worker."""
+    """Enter, publish, claim, close; return the worker. (Publishing after it may free.)"""
     worker = store.enter(make_identity(4))
-    assert store.claim(worker, [key]).keys == [key]
     publish(store, worker, [key])
+    assert store.claim(worker, [key]).keys == [key]
     store.close()
     return worker
