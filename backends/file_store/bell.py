@@ -67,11 +67,20 @@ class Bell:
             self._close_look()  # only an open asks the server
         if self._looking < 0:
             try:
-                self._looking = self._fs.open(self._layout.bell)
+                self._looking = self._open_to_look()
             except FileNotFoundError:
                 return 0, 0
         found = self._fs.fstat(self._looking)
         return found.st_mtime_ns, found.st_size
+
+    def _open_to_look(self) -> int:
+        try:
+            return self._fs.open(self._layout.bell)
+        except FileNotFoundError:
+            if not self._network:
+                raise
+            self._fs.names(self._layout.root)  # else a client remembers for long that it is missing
+            return self._fs.open(self._layout.bell)
 
     def wait(self, stamp: Stamp, seconds: float) -> bool:
         """Sleep until the bell's stamp is another, at most ``seconds``; True when it is."""
@@ -89,10 +98,10 @@ class Bell:
         """Close the descriptors."""
         self._close_look()
         if self._descriptor >= 0:
-            self._fs.close(self._descriptor)
+            self._fs.let_go(self._descriptor)
             self._descriptor = -1
 
     def _close_look(self) -> None:
         if self._looking >= 0:
-            self._fs.close(self._looking)
+            self._fs.let_go(self._looking)
             self._looking = -1

@@ -80,7 +80,7 @@ class Blobs:
                 list(each(self._fs.datasync, open_files))
             finally:
                 for descriptor in open_files:
-                    self._fs.close(descriptor)
+                    self._fs.let_go(descriptor)
         for folder in folders:
             self._fs.sync_folder(folder)
 
@@ -133,7 +133,7 @@ class Blobs:
                 raise ResultCorrupt(f"a payload's file must have {reference.size} bytes: {path}")
             payload = self._fs.map(descriptor, reference.size)
         finally:
-            self._fs.close(descriptor)
+            self._fs.let_go(descriptor)
         if reference.token not in self._verified:
             if crc32(payload) != reference.crc:
                 raise ResultCorrupt(f"a payload must match its checksum: recompute it, {path}")
@@ -149,7 +149,8 @@ class Blobs:
         """Yield the path of every blob, sealed or not."""
         for folder in self._fs.names(self._layout.blobs):
             for name in self._fs.names(f"{self._layout.blobs}/{folder}"):
-                if not name.endswith(SEALED):
+                # A leading dot: a file removed while open, which a network client keeps.
+                if name[0] != "." and not name.endswith(SEALED):
                     yield f"{self._layout.blobs}/{folder}/{name}"
 
 

@@ -91,7 +91,7 @@ class Check:
             return "missing blob"
         if fix:
             name = path.rpartition("/")[2]
-            self._fs.rename(path, f"{self._layout.quarantine}/{name}")
+            self._fs.move(path, f"{self._layout.quarantine}/{name}")
         return "damaged blob"
 
     # -- files -----------------------------------------------------------------

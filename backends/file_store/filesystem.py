@@ -11,14 +11,18 @@ fail the n-th one, to show an old listing as a network mount does, or to stop at
 # ruff: noqa: PTH101, PTH102, PTH104, PTH106, PTH108, PTH116, PTH208
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from taskgraph.errors import StoreError, StoreFull, StoreUnreachable
 from taskgraph.store import Buffer
+
+T = TypeVar("T")
 
 #: Buffers handed to one ``writev``: the kernel refuses more than 1024.
 IOV_MAX = 1024
@@ -62,7 +66,11 @@ class FileSystem:
         """Create a file that must not exist and return a descriptor that appends and reads."""
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(path, flags, mode)
-        os.fchmod(descriptor, mode)  # whatever the umask says
+        try:
+            os.fchmod(descriptor, mode)  # whatever the umask says
+        except OSError:
+            self.let_go(descriptor)
+            raise
         return descriptor
 
     def open(self, path: str, flags: int = os.O_RDONLY) -> int:
@@ -72,6 +80,11 @@ class FileSystem:
     def close(self, descriptor: int) -> None:
         """Close a descriptor."""
         os.close(descriptor)
+
+    def let_go(self, descriptor: int) -> None:
+        """Close a descriptor that was read, or whose bytes are synced: an error says nothing."""
+        with contextlib.suppress(OSError):
+            self.close(descriptor)
 
     def pread(self, descriptor: int, size: int, offset: int) -> bytes:
         """Read up to ``size`` bytes at ``offset``; less only at the end of the file."""
@@ -164,7 +177,7 @@ class FileSystem:
         try:
             return self.pread(descriptor, self.fstat(descriptor).st_size, 0)
         finally:
-            self.close(descriptor)
+            self.let_go(descriptor)
 
     def append_all(self, descriptor: int, buffers: Sequence[Buffer]) -> int:
         """Append all buffers, however many calls it takes, and return their bytes."""
@@ -190,18 +203,61 @@ class FileSystem:
             self.discard(path)
             raise
         finally:
-            self.close(descriptor)
+            self.let_go(descriptor)
 
     def replace_file(self, folder: str, name: str, data: Buffer, mode: int) -> None:
         """Give ``folder/name`` this content, whole and durable, replacing any other."""
         temp = f"{folder}/.{uuid.uuid4().hex}.tmp"
         self.write_file(temp, data, mode)
         try:
-            self.rename(temp, f"{folder}/{name}")
+            self.move(temp, f"{folder}/{name}")
         except OSError:
             self.discard(temp)
             raise
         self.sync_folder(folder)
+
+    def give(self, source: str, target: str) -> None:
+        """Link this caller's own file to a name that must not exist.
+
+        A network client whose reply was lost asks again and hears of its own link, which
+        is no other's.
+        """
+        try:
+            self.link(source, target)
+        except FileExistsError:
+            if self._number_of(target) != self._number_of(source):
+                raise
+
+    def move(self, source: str, target: str) -> None:
+        """Rename this caller's own file; a lost reply to it says that the source is missing."""
+        number = self._number_of(source)
+        try:
+            self.rename(source, target)
+        except FileNotFoundError:
+            if number is None or self._number_of(target) != number:
+                raise
+
+    def _number_of(self, path: str) -> int | None:
+        try:
+            descriptor = self.open(path)
+        except FileNotFoundError:
+            return None
+        try:
+            return self.fstat(descriptor).st_ino
+        finally:
+            self.let_go(descriptor)
+
+    def again(self, call: Callable[[], T]) -> T:
+        """Call once more where a network client finds that a name it remembers is stale.
+
+        That is no proof that the name is gone: only a missing name is.
+        """
+        try:
+            return call()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+        return call()
 
     def discard(self, path: str) -> bool:
         """Remove a name if it is there; False when it was not."""
@@ -220,7 +276,7 @@ class FileSystem:
         try:
             there, here = self.fstat(other), self.fstat(descriptor)
         finally:
-            self.close(other)
+            self.let_go(other)
         return there.st_ino == here.st_ino and there.st_dev == here.st_dev and there.st_nlink == 1
 
     def server_time(self, folder: str) -> int:
@@ -233,7 +289,7 @@ class FileSystem:
         try:
             return self.fstat(descriptor).st_mtime_ns
         finally:
-            self.close(descriptor)
+            self.let_go(descriptor)
             self.discard(probe)
 
     def older(self, path: str, seconds: float, now: int | None = None) -> bool:

@@ -41,7 +41,7 @@ from enum import Enum
 from backends.file_store.filesystem import FileSystem
 from backends.file_store.layout import Layout
 from backends.file_store.ownerfile import owner_of
-from backends.file_store.owners import GONE, Own, Owners, no_record
+from backends.file_store.owners import Own, Owners, no_record
 from taskgraph.errors import StoreError
 
 #: Two that stepped back for each other try again within this many seconds.
@@ -76,6 +76,8 @@ class Locks:
         Waits for some seconds.
     chance : callable
         A random number from 0 to 1.
+    network : bool
+        Whether a name may be remembered for what it meant.
     """
 
     def __init__(
@@ -86,12 +88,14 @@ class Locks:
         *,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
+        network: bool = False,
     ) -> None:
         self._fs = fs
         self._layout = layout
         self._owners = owners
         self._sleep = sleep
         self._chance = chance
+        self._network = network
         self._blockers: dict[str, str] = {}  #: lock name -> file of the live owner met last
 
     def take(self, worker: str, names: Sequence[str]) -> list[bool]:
@@ -111,6 +115,7 @@ class Locks:
         wanted = dict.fromkeys(names)
         with self._owners.told():
             own = self._owners.own(worker)
+            self._clean_up(worker, own)
             before = self._still_held(worker, own, wanted)
             try:
                 if self._attempt(worker, own, wanted, before):
@@ -170,6 +175,8 @@ class Locks:
     def _attempt(self, worker: str, own: Own, names: Iterable[str], before: set[str]) -> bool:
         """Link, look, step back; return whether a second attempt may do better."""
         look = Look(self._fs, self._layout, self._owners, worker)
+        if self._network and not self._blockers.keys().isdisjoint(names):
+            self._owners.names()  # else a lock that was freed is open to this client for long
         linked: dict[str, str] = {}
         for name in names:
             file = own.held.get(name) or self._climb(worker, name, look)
@@ -223,7 +230,17 @@ class Locks:
 
     def _step_back(self, worker: str, own: Own, names: Sequence[str]) -> None:
         if names:
-            self._owners.unlink(worker, [own.held.pop(name) for name in names])
+            files = [own.held.pop(name) for name in names]
+            own.left.update(files)
+            self._owners.unlink(worker, files)
+            own.left.difference_update(files)
+
+    def _clean_up(self, worker: str, own: Own) -> None:
+        """Remove links that an error left: they are in nobody's books, but shut others out."""
+        for file in list(own.left):
+            if self._owners.holder(file) == worker:
+                self._fs.discard(self._layout.lock(file))
+            own.left.discard(file)
 
     def _link(self, worker: str, file: str) -> bool:
         path = self._layout.lock(file)
@@ -239,6 +256,7 @@ class Locks:
             raise no_record(worker) from error
         except OSError as error:
             if error.errno != errno.EMLINK:
+                own.left.add(file)  # only the reply may have been lost
                 raise
             self._owners.rotate(worker)
             return self._link(worker, file)
@@ -288,12 +306,11 @@ class Look:
 
     def at(self, file: str) -> Seen:
         """Read a lock's content and judge the worker that it names."""
+        path = self._layout.lock(file)
         try:
-            worker = owner_of(self._fs.read_file(self._layout.lock(file)))
-        except OSError as error:
-            if error.errno in GONE:
-                return Seen.GONE
-            raise
+            worker = owner_of(self._fs.again(lambda: self._fs.read_file(path)))
+        except FileNotFoundError:
+            return Seen.GONE
         if worker == self._worker:
             return Seen.MINE
         if not worker:

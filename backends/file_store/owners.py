@@ -20,7 +20,6 @@ wall clock of a host is never asked.
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 import uuid
@@ -37,8 +36,6 @@ from taskgraph.store import Identity, Key, WorkerInfo
 
 #: A read of an owner file or lock: more than any identity takes.
 _ENOUGH = 16384
-#: A name that went away between two calls; ESTALE is a network mount's word for it.
-GONE = frozenset({errno.ENOENT, errno.ESTALE})
 #: From this lease time on the store is taken to lie on a network mount.
 NETWORK_LEASE = 60.0
 
@@ -52,6 +49,7 @@ class Own:
     rotations: int = 0
     notes: int = -1  #: descriptor that writes what runs
     held: dict[str, str] = field(default_factory=dict)  #: lock name -> name that was linked
+    left: set[str] = field(default_factory=set)  #: files that an error may have left linked
     sure: bool = True  #: False after an error: there may be locks that ``held`` misses
 
 
@@ -138,7 +136,7 @@ class Owners:
             heart = self._hearts.pop(worker, None)
             for descriptor in (own.notes if own else -1, heart.descriptor if heart else -1):
                 if descriptor >= 0:
-                    self.fs.close(descriptor)
+                    self.fs.let_go(descriptor)
             if own and own.sure:
                 files = [*own.held.values(), *(f"o.{worker}.{n + 1}" for n in range(own.rotations))]
             else:
@@ -212,9 +210,13 @@ class Owners:
             descriptor = self.fs.open(self.layout.owner(worker))
         except FileNotFoundError:
             return None
-        content = self.fs.pread(descriptor, _ENOUGH, 0)
+        content = b""
+        try:
+            content = self.fs.pread(descriptor, _ENOUGH, 0)
+        finally:
+            if owner_of(content) != worker:
+                self.fs.let_go(descriptor)
         if owner_of(content) != worker:
-            self.fs.close(descriptor)
             return None
         heart = self._hearts[worker] = Heart(descriptor, identity_of(content))
         return heart
@@ -225,7 +227,7 @@ class Owners:
         here = self.fs.fstat(heart.descriptor)
         if seen is not None and (seen.st_ino, seen.st_dev) == (here.st_ino, here.st_dev):
             return True
-        self.fs.close(self._hearts.pop(worker).descriptor)
+        self.fs.let_go(self._hearts.pop(worker).descriptor)
         return False
 
     # -- an observer's -----------------------------------------------------------
@@ -284,11 +286,9 @@ class Owners:
     def holder(self, name: str) -> str:
         """Return the worker that a lock or owner file names; "" when there is none."""
         try:
-            return owner_of(self.fs.read_file(self.layout.lock(name)))
-        except OSError as error:
-            if error.errno in GONE:
-                return ""
-            raise
+            return owner_of(self.fs.again(lambda: self.fs.read_file(self.layout.lock(name))))
+        except FileNotFoundError:
+            return ""
 
     def _stale(self, worker: str, leases: float) -> bool:
         seen = self._seen(self.layout.owner(worker), worker)
@@ -300,17 +300,18 @@ class Owners:
     def _seen(self, path: str, worker: str = "") -> os.stat_result | None:
         # Opened by name each time: only that makes a network client ask its server.
         try:
-            descriptor = self.fs.open(path)
-        except OSError as error:
-            if error.errno in GONE:
-                return None
-            raise
+            return self.fs.again(lambda: self._look(path, worker))
+        except FileNotFoundError:
+            return None
+
+    def _look(self, path: str, worker: str) -> os.stat_result:
+        descriptor = self.fs.open(path)
         try:
             if worker and worker not in self._identities:
                 self._identities[worker] = identity_of(self.fs.pread(descriptor, _ENOUGH, 0))
             return self.fs.fstat(descriptor)
         finally:
-            self.fs.close(descriptor)
+            self.fs.let_go(descriptor)
 
     def _info(self, name: str, now: int | None, held: dict[str, list[str]]) -> WorkerInfo | None:
         worker = name[2:]
@@ -342,10 +343,10 @@ class Owners:
         temp = self.layout.lock(f"t.{self._token()}")
         self.fs.write_file(temp, content, self.layout.file_mode)
         if self.layout.links:
-            self.fs.link(temp, path)
-            self.fs.unlink(temp)
+            self.fs.give(temp, path)
+            self.fs.discard(temp)
         else:
-            self.fs.rename(temp, path)  # replaces nothing: no other process makes this name
+            self.fs.move(temp, path)  # replaces nothing: no other process makes this name
 
     def server_time(self) -> int | None:
         """Return the server's present in ns by a file touched now; ``None`` where one can't be made."""
@@ -358,7 +359,7 @@ class Owners:
             self.fs.touch(descriptor)
             return self.fs.fstat(descriptor).st_mtime_ns
         finally:
-            self.fs.close(descriptor)
+            self.fs.let_go(descriptor)
             self.fs.discard(probe)
 
     @contextmanager

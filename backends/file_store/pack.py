@@ -98,10 +98,11 @@ class Packer:
         progress : callable, optional
             Called with rows copied and rows in all.
         """
-        read = [pair for name in sorted(names) if (pair := self._read(name)) is not None]
-        if not read:
-            return Outcome(0, 0, "")
+        read: Read = []
         try:
+            read += (pair for name in sorted(names) if (pair := self._read(name)) is not None)
+            if not read:
+                return Outcome(0, 0, "")
             while True:
                 index, left_out = self._index(read, frozenset(unwanted))
                 rows = _wanted(index, tombstones)
@@ -132,6 +133,9 @@ class Packer:
         except FileNotFoundError:  # another packer was faster
             segment.close()
             return None
+        except OSError:
+            segment.close()
+            raise
         found += segment.tail()
         self._fs.point("read")
         return segment, found
@@ -164,12 +168,12 @@ class Packer:
             ending = sources(self._sources(read), offset)
             self._fs.append_all(descriptor, [ending, mark(offset + len(ending))])
             self._fs.sync(descriptor)
-            self._fs.rename(temp, self._layout.segment(name))
+            self._fs.move(temp, self._layout.segment(name))
         except OSError:
             self._fs.discard(temp)
             raise
         finally:
-            self._fs.close(descriptor)
+            self._fs.let_go(descriptor)
         self._fs.sync_folder(self._layout.segments)
         return name, []
 
@@ -198,7 +202,7 @@ class Packer:
 
     def _put_aside(self, segment: Segment) -> None:
         try:
-            self._fs.rename(segment.path, f"{self._layout.quarantine}/{segment.name}")
+            self._fs.move(segment.path, f"{self._layout.quarantine}/{segment.name}")
         except FileNotFoundError:
             return
         self._fs.discard(segment.path + SEALED)

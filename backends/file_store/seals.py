@@ -20,9 +20,9 @@ def seal(fs: FileSystem, layout: Layout, path: str) -> bool:
     """Seal a file; False when it is no longer there. Sealing twice is fine."""
     try:
         if layout.links:
-            fs.link(path, path + SEALED)
+            fs.again(lambda: fs.link(path, path + SEALED))
         else:
-            fs.stat(path)
+            fs.again(lambda: fs.stat(path))
             fs.close(fs.create(path + SEALED, layout.file_mode))
     except FileExistsError:
         return True
@@ -53,7 +53,7 @@ def is_sealed(fs: FileSystem, layout: Layout, path: str) -> bool:
     try:
         return not is_open(fs, layout, path, descriptor)
     finally:
-        fs.close(descriptor)
+        fs.let_go(descriptor)
 
 
 def remove(fs: FileSystem, path: str) -> None:
@@ -64,7 +64,7 @@ def remove(fs: FileSystem, path: str) -> None:
 
 def _exists(fs: FileSystem, path: str) -> bool:
     try:
-        fs.close(fs.open(path))
+        fs.let_go(fs.open(path))
     except FileNotFoundError:
         return False
     return True

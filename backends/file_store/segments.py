@@ -101,7 +101,7 @@ class Segment:
     def close(self) -> None:
         """Let go of the file; it is opened again when needed."""
         if self._descriptor >= 0:
-            self._fs.close(self._descriptor)
+            self._fs.let_go(self._descriptor)
             self._descriptor = -1
 
     def sync(self) -> None:

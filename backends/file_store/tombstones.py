@@ -85,7 +85,7 @@ class Graveyard:
         try:
             size = self._fs.fstat(descriptor).st_size
         except OSError:
-            self._fs.close(descriptor)
+            self._fs.let_go(descriptor)
             raise
         try:
             data = self._fs.pread(descriptor, size, 0)
@@ -93,7 +93,7 @@ class Graveyard:
         except IsADirectoryError:  # the form it has without hard links
             return self._read(f"{path}/t")
         finally:
-            self._fs.close(descriptor)
+            self._fs.let_go(descriptor)
         return _unpack(data, path)
 
     # -- writing ---------------------------------------------------------------
@@ -115,7 +115,7 @@ class Graveyard:
             return self._put_folder(temp, path, data)
         self._fs.write_file(temp, data, self._layout.file_mode)
         try:
-            self._fs.link(temp, path)
+            self._fs.give(temp, path)
         except FileExistsError:
             return False
         finally:
@@ -128,7 +128,7 @@ class Graveyard:
         try:
             self._fs.write_file(f"{temp}/t", data, self._layout.file_mode)
             self._fs.sync_folder(temp)
-            self._fs.rename(temp, path)
+            self._fs.move(temp, path)
         except OSError as error:
             self._fs.discard(f"{temp}/t")
             self._fs.rmdir(temp)

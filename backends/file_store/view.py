@@ -76,6 +76,7 @@ class View:
         self._results: list[bytes | list[Key]] = []
         self._failures: list[bytes | list[Key]] = []
         self._heard = False
+        self._former: list[Segment] = []  #: read anew, but rows of theirs may be in use
 
     # -- looking ---------------------------------------------------------------
     def glance(self) -> None:
@@ -149,6 +150,7 @@ class View:
                 if error.errno not in GONE:
                     raise
                 segment.close()  # packed while it was read: again from its start, if it is there
+                self._former.append(segment)
                 segment = Segment(self._fs, self._layout, name, self._network)
                 self.segments[name] = segment
                 segment.gone = True
@@ -268,9 +270,10 @@ class View:
                 raise
             self.look_at_segments()
             answered = answer()
-        if self._condemned:  # only now: locators in use mean nothing in a new index
+        while self._condemned:  # only now: locators in use mean nothing in a new index
             self._condemned = False
             self.reload()
+            answered = answer()  # there may be a sound copy
         return answered
 
     def _record(self, key: Key, at: int) -> Record | None:
@@ -325,7 +328,7 @@ class View:
 
     def close(self) -> None:
         """Close every segment; those still needed are opened again."""
-        for segment in self.segments.values():
+        for segment in chain(self.segments.values(), self._former):
             segment.close()
 
 

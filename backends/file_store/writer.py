@@ -36,6 +36,7 @@ class Writer:
     def __init__(self, fs: FileSystem, layout: Layout, worker: str, network: bool) -> None:
         self.worker = worker
         self.segment: Segment | None = None
+        self.marking = False  #: whether the last ``append`` got as far as its mark
         self._fs = fs
         self._layout = layout
         self._network = network
@@ -66,8 +67,10 @@ class Writer:
         if self._pid != os.getpid():  # a forked copy must not share its parent's segment
             self.abandon()
             self._pid = os.getpid()
+        self.marking = False
         while True:
-            if self._descriptor < 0 or self._offset > FULL:
+            old = self._descriptor >= 0 and self._offset <= FULL
+            if not old:
                 self._begin()
             segment = self.segment
             assert segment is not None
@@ -80,9 +83,11 @@ class Writer:
                     self._mark()
                     segment.advance(self._offset)
                     return blocks
-            except OSError:
+            except OSError as error:
                 self.abandon()
-                raise
+                # A stale handle: a packer of another host has taken the segment away.
+                if not old or error.errno != errno.ESTALE:
+                    raise
             self.abandon()
 
     def _begin(self) -> None:
@@ -115,6 +120,7 @@ class Writer:
 
     def _mark(self) -> None:
         self._fs.point("looked_seal")
+        self.marking = True
         self._append([mark(self._offset)], HEADER_SIZE)
         if self._network:
             self._fs.datasync(self._descriptor)  # else the mark stays in this client's cache
@@ -128,10 +134,10 @@ class Writer:
 
     def abandon(self) -> None:
         """Never write to the present segment again."""
-        if self._descriptor >= 0 and self._pid == os.getpid():
-            self._fs.close(self._descriptor)
-            if self._offset < HEADER_SIZE and self.segment is not None:
+        descriptor, self._descriptor = self._descriptor, -1
+        segment, self.segment = self.segment, None
+        if descriptor >= 0 and self._pid == os.getpid():
+            self._fs.let_go(descriptor)
+            if self._offset < HEADER_SIZE and segment is not None:
                 # Not one whole block: nobody can have used it, and it is this writer's own name.
-                self._fs.discard(self.segment.path)
-        self._descriptor = -1
-        self.segment = None
+                self._fs.discard(segment.path)

@@ -22,7 +22,7 @@ import sys
 import uuid
 from array import array
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from struct import Struct
 
@@ -190,6 +190,21 @@ class Leases:
         if seen:
             for key in keys:
                 seen.pop(key, None)
+
+    def heard(self, results: Iterable[tuple[Key, int]]) -> None:
+        """Take in what the news tell of keys that a claim has just seen.
+
+        Other workers' results, freed when they were published, are in both; a key that the
+        claim saw without a result is asked for again.
+        """
+        seen = self.seen
+        if seen:
+            for key, epoch in results:
+                before = seen.get(key, -1)
+                if before >= 0:
+                    seen[key] = max(before, epoch)
+                else:
+                    seen.pop(key, None)
 
     def reconcile(self) -> None:
         """After a restart: make the server's locks those that this handle holds."""

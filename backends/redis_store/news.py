@@ -33,7 +33,7 @@ class Reader:
         self._graveyard = graveyard
         self._last: bytes | str = ""
         self._count = 0
-        self._results: list[Key] = []
+        self.results: list[tuple[Key, int]] = []  #: read, and not told as news yet; with epochs
         self._failures: list[Key] = []
         self._told = 0  #: epoch of the graveyard at the last news
         self._missed = False
@@ -86,7 +86,7 @@ class Reader:
         many = False
         for kind, key, epoch in ITEM.iter_unpack(items):
             if kind == RESULT:
-                self._results.append(key)
+                self.results.append((key, epoch))
             elif kind < TOMB:
                 self._failures.append(key)
             elif kind == MANY:
@@ -98,7 +98,7 @@ class Reader:
 
     def news(self) -> News:
         """Return what came since the last news."""
-        results, self._results = self._results, []
+        results, self.results = [key for key, _ in self.results], []
         failures, self._failures = self._failures, []
         tombstones = self._missed or self._told != self._graveyard.known.epoch
         self._missed, self._told = False, self._graveyard.known.epoch
@@ -131,6 +131,6 @@ class Reader:
                 return False
 
     def _unread(self) -> bool:
-        return bool(self._results or self._failures or self._missed) or (
+        return bool(self.results or self._failures or self._missed) or (
             self._told != self._graveyard.known.epoch
         )

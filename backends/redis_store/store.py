@@ -83,12 +83,10 @@ class RedisStore:
     def refresh(self) -> News:
         """Look anew: one round trip where nothing is new."""
         self._reader.look()
+        self._leases.heard(self._reader.results)
         news = self._reader.news()
         if news.tombstones:
             self._leases.seen.clear()
-        elif self._leases.seen:
-            for key in news.results:
-                self._leases.seen.pop(key, None)
         return news
 
     def tombstones(self) -> Tombstones:

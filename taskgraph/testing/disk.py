@@ -1,14 +1,15 @@
-"""A disk whose server lives by a fake clock: a mix-in for a store's file-system object.
+"""Disks for tests: mix-ins for a store's file-system object.
 
-Calls that set a file's time flow in and are answered with the clock's present, as if a
-file server of that time had done it. It knows no store; what it is mixed into needs
-``create``, ``append``, ``pwrite`` and ``touch`` on descriptors.
+:class:`FakeServer`: calls that set a file's time are answered with a fake clock's present,
+as if a file server of that time had done it. :class:`FailsAt`: the n-th call fails. Neither
+knows a store; what they are mixed into has the methods named in :data:`CALLS`.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from taskgraph.testing.clock import FakeClock
@@ -51,3 +52,57 @@ class FakeServer:
         written = int(above.pwrite(descriptor, data, offset))
         self.touch(descriptor)
         return written
+
+
+class FailsAt:
+    """``class Disk(FailsAt, FileSystem): ...``: the n-th call to the disk fails, once.
+
+    Attributes
+    ----------
+    left : int
+        Calls until the one that fails; 0: none will.
+    code : int
+        Its ``errno``.
+    late : bool
+        The failing call does its work first: only its reply is lost.
+    met : str
+        The call that failed, "" as long as none has.
+    """
+
+    left = 0
+    code = errno.EIO
+    late = False
+    met = ""
+
+    def arm(self, n: int, code: int, late: bool = False) -> None:
+        """Let the n-th call from now on fail, or none where ``n`` is 0."""
+        self.left, self.code, self.late, self.met = n, code, late, ""
+
+    def _through(self, method: str, *arguments: Any) -> Any:
+        above: Any = super()
+        self.left -= 1
+        fails = self.left == 0
+        if fails:
+            self.met = method
+            if method == "close" or (self.late and method not in ("open", "create")):
+                getattr(above, method)(*arguments)
+            raise OSError(self.code, os.strerror(self.code), f"a planted fault: {method}")
+        return getattr(above, method)(*arguments)
+
+
+def _counted(method: str) -> Callable[..., Any]:
+    def call(self: FailsAt, *arguments: Any) -> Any:
+        return self._through(method, *arguments)
+
+    call.__doc__ = f"Count, then ``{method}`` or fail."
+    return call
+
+
+#: The calls of a file-system object that reach a disk or a server.
+CALLS = (
+    "create", "open", "close", "pread", "append", "pwrite", "datasync", "sync", "map",
+    "link", "unlink", "rename", "rmdir", "mkdir", "names", "sync_folder", "stat", "fstat",
+    "touch",
+)  # fmt: skip
+for _call in CALLS:
+    setattr(FailsAt, _call, _counted(_call))

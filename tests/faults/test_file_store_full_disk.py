@@ -105,10 +105,11 @@ def test_a_fault_at_any_call_loses_nothing(
         store._house._grace = 0.0
         store.check()
         assert store.check() == []
-        if not met:
+        if disk.left > 0:
             assert n > 15
             return
-        assert met == 1, f"call {n}: another error than {error.__name__}"
+        if code != errno.ESTALE:  # of a segment: another host's packer took it, a new one is begun
+            assert met == 1, f"call {n}: another error than {error.__name__}"
 
 
 def in_sight(place: Path, batches: list[list[Record]]) -> None:
