@@ -238,7 +238,7 @@ def heard(store: Store) -> list[object]:
 
 
 def claim_and_close(store: Store, key: Key) -> str:
-    """Enter, publish, claim, close; return the worker. (Publishing after it may free.)"""
+    """Enter, publish, claim, close; return the worker: publishing later may free the lock."""
     worker = store.enter(make_identity(4))
     publish(store, worker, [key])
     assert store.claim(worker, [key]).keys == [key]
