@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterable
 from types import FrameType
+from typing import Any, TypeVar
 
 from taskgraph.errors import UsageError
+
+T = TypeVar("T")
 
 #: Variables by which array libraries are told how many threads to use.
 THREAD_VARIABLES = (
@@ -144,3 +148,17 @@ def return_to(folder: str) -> None:
     if folder and current_folder() != folder:
         with contextlib.suppress(OSError):
             os.chdir(folder)
+
+
+def readable(things: Iterable[T], seconds: float) -> list[T]:
+    """``ready = readable(sockets, 0.5)``: those of them that can be read, or have ended.
+
+    By ``poll``: ``select`` refuses descriptors above 1,023, and a program that calls
+    ``taskgraph.ops`` may have more than that open.
+    """
+    poll, of = select.poll(), dict[int, Any]()
+    for thing in things:
+        number = thing if isinstance(thing, int) else thing.fileno()  # type: ignore[attr-defined]
+        of[number] = thing
+        poll.register(number, select.POLLIN)
+    return [of[number] for number, _ in poll.poll(max(0.0, seconds) * 1000)]

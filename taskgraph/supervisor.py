@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import time
 from collections.abc import Callable
@@ -129,7 +128,7 @@ class Supervisor:
     # -- the loop -------------------------------------------------------------------------
     def hear(self, seconds: float) -> None:
         """Read what the templates tell."""
-        ready, _, _ = select.select([line for line in self.lines if line.open], [], [], seconds)
+        ready = processes.readable([line for line in self.lines if line.open], seconds)
         for line in ready:
             for message in line.hear():
                 self.take(message)

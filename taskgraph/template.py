@@ -13,7 +13,6 @@ import contextlib
 import gc
 import json
 import os
-import select
 import signal
 import socket
 import time
@@ -174,9 +173,9 @@ class Template:
 
     def nap(self, seconds: float) -> None:
         """Wait before another try to reach the store; end when the supervisor does."""
-        heard, _, _ = select.select([self.channel], [], [], seconds)
+        heard = processes.readable([self.channel], seconds)
         if heard:  # a command can wait, but keeps the channel readable
-            select.select([], [], [], min(seconds, SHORTEST))
+            processes.readable([], min(seconds, SHORTEST))
             with contextlib.suppress(ConnectionError):
                 if self.channel.recv(1, socket.MSG_PEEK):
                     return
@@ -214,7 +213,7 @@ class Template:
     def poll(self, seconds: float) -> list[int]:
         """Wait for requests; read the supervisor's commands; return slots that ask."""
         watched: dict[Any, int] = {sock: slot for slot, sock in self.lines.items()}
-        ready, _, _ = select.select([*watched, self.channel, self.wake_read], [], [], seconds)
+        ready = processes.readable([*watched, self.channel, self.wake_read], seconds)
         if self.channel in ready:
             self.obey()
         if self.wake_read in ready:

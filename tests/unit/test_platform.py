@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import resource
+import select
 import sys
 
 import pytest
@@ -28,3 +32,23 @@ def test_the_command_line_ends_with_one_line(monkeypatch, capsys):
     monkeypatch.setattr(cli, "check_platform", refuse)
     assert cli.main(["status"]) == 2
     assert capsys.readouterr().err.startswith("taskgraph: error: taskgraph runs on Linux")
+
+
+def test_waiting_for_descriptors_beyond_what_select_takes():
+    """A program that calls ``taskgraph.ops`` may have more than 1,024 files open."""
+    reading, writing = os.pipe()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard <= 1100:
+        pytest.skip(f"the limit of open files is {hard} here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    high = fcntl.fcntl(reading, fcntl.F_DUPFD, 1100)
+    try:
+        with pytest.raises(ValueError, match="out of range"):
+            select.select([high], [], [], 0)
+        assert processes.readable([high], 0.0) == []
+        os.write(writing, b"x")
+        assert processes.readable([high], 1.0) == [high]
+    finally:
+        for number in (reading, writing, high):
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
