@@ -313,12 +313,6 @@ class FileStore:
         self._bell.close()
         self._view.close()
 
-    def __del__(self) -> None:
-        # One that nobody closed must not hold descriptors for the rest of a notebook's life.
-        with suppress(AttributeError, OSError):
-            self._bell.close()
-            self._view.close()
-
 
 def _bucket_of(key: Key) -> str:
     return bucket_lock(key[0])
