@@ -1,6 +1,6 @@
 """Up to 1,000 workers and 10,000,000 tasks on a store that is only costs, by a fake clock.
 
-Usage: ``python benchmarks/simulate.py [--short | --full] [--change jump,bell,census]``.
+Usage: ``python benchmarks/simulate.py [--short | --full] [--change bell,census]``.
 In: numbers of workers and tasks, seconds a task, the store's costs (``costs.py``). Out: a
 Markdown table: how much of the workers' time went into tasks, how many claims met another's
 lock, how busy the store's server was.
@@ -16,7 +16,8 @@ What is simulated
     many operations a second. A worker waits for the queue and for its round trips.
 What is left out
     CPU of the workers, syncs of disks, caches of network clients (a result is seen by the
-    next look after it was published), failures, and how long it takes to load the graph.
+    next look after it was published), failures, how long it takes to load the graph, and that
+    a freed lock may be noticed up to a second late, when a list of workers is still believed.
 Where it is not exact
     A scheduler knows every task: with W workers and N tasks there are W x N states. Beyond
     ``MOST_STATES`` only ``EXACT`` workers have schedulers of their own. The others share one:
@@ -44,12 +45,10 @@ from taskgraph.leases import Leases
 from taskgraph.outbox import PATIENCE
 from taskgraph.scheduler import BUSY, MINE, QUANTUM, READY, Pool, Scheduler, Timings
 from taskgraph.store import Store
-from taskgraph.vigil import LONGEST_PAUSE
+from taskgraph.vigil import BELIEF, CENSUS, LONGEST_BELIEF, LONGEST_PAUSE
 
 #: States of tasks that fit into memory and minutes; workers with their own view beyond that.
 MOST_STATES, EXACT = 100_000_000, 16
-#: Seconds for which the number of live workers is believed, as in ``vigil.py``.
-CENSUS = 2.0
 #: Bytes of a result, and of results a batch may make.
 SIZE, BATCH_BYTES = 100, 32e6
 
@@ -57,9 +56,7 @@ SIZE, BATCH_BYTES = 100, 32e6
 class Simulation:
     """One crowd over one graph."""
 
-    def __init__(
-        self, costs: Costs, workers: int, tasks: int, seconds: float, fan: int, jumps: bool
-    ) -> None:
+    def __init__(self, costs: Costs, workers: int, tasks: int, seconds: float, fan: int) -> None:
         self.rng = random.Random(1)
         self.costs, self.workers, self.seconds = costs, workers, seconds
         self.graph = FlatGraph(tasks, fan, self.rng)
@@ -68,8 +65,8 @@ class Simulation:
         self.now, self.spent, self.serial = 0.0, 0.0, 0
         self.events: list[tuple[float, int, Hand]] = []
         self.asleep: list[Hand] = []
-        self.jumps = jumps
         first = Scheduler(self.graph, bytearray(tasks))
+        first.whole = costs.coarse_bits > 0
         first._down = self.graph.dependents()  # one copy for all
         self.views = [View(first) for _ in range(self.exact + (workers > self.exact))]
         self.hands = [
@@ -137,7 +134,7 @@ class Hand:
         self.start = sim.rng.randrange(256)
         self.alone = number < sim.exact
         self.leases = Leases(cast("Store", sim.ground), str(number), self.scheduler)
-        self.counted, self.census = 1, -1e9
+        self.counted, self.census, self.listed = 1, -1e9, -1e9
         self.quantum_ends = self.pause = 0.0
         self.turn = 0
         self.steps = self.work()
@@ -151,6 +148,13 @@ class Hand:
         costs, others = self.sim.costs, self.sim.workers - 1
         writers = self.view.news(self.sim.ground)
         return costs.look.of(writers, others) if writers else costs.glance.of()
+
+    def listing(self) -> float:
+        """Look who is there, unless that was done a moment ago; return the operations."""
+        if self.sim.now - self.listed < min(LONGEST_BELIEF, BELIEF * self.sim.workers):
+            return 0.0
+        self.listed = self.sim.now
+        return self.sim.costs.census.of(0, self.sim.workers)
 
     def work(self) -> Iterator[float]:
         """Lease and run, or wait, until nothing is left."""
@@ -184,7 +188,9 @@ class Hand:
             self.quantum_ends = sim.now + QUANTUM
         if sim.now - self.census > CENSUS:
             self.census, self.counted = sim.now, sim.workers
-            yield self.call(costs.census.of(0, sim.workers))
+            listing = self.listing()
+            if listing:
+                yield self.call(listing)
         if not self.alone:
             self.scheduler.start = sim.rng.randrange(256)
         asked, coarse = self.scheduler.next_batch(self.counted, BATCH_BYTES)
@@ -194,8 +200,8 @@ class Hand:
             yield from self.let_go()
         got, busy = self.leases.take(asked, coarse)
         self.scheduler.put(busy, BUSY)
-        if busy and sim.jumps:
-            self.scheduler.start = sim.rng.randrange(256)
+        if len(busy) > len(got):
+            self.scheduler.jump()
         locks = len({sim.graph.buckets[n] for n in asked}) if coarse else len(asked)
         if not costs.coarse_bits:
             locks = len(asked)
@@ -236,7 +242,7 @@ class Hand:
         """Look for news and at who is there; sleep until there may be news."""
         sim, costs = self.sim, self.sim.costs
         yield from self.let_go()
-        yield self.call(self.look() + costs.census.of(0, sim.workers))
+        yield self.call(self.look() + self.listing())
         ground, scheduler = sim.ground, self.scheduler
         node = scheduler.state.find(BUSY)
         while node >= 0:
@@ -257,12 +263,10 @@ HEAD = """| store | workers | tasks | of | work in tasks | lasts | ideally | cla
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
-def line(
-    costs: Costs, workers: int, tasks: int, seconds: float, fan: int, jumps: bool = False
-) -> str:
+def line(costs: Costs, workers: int, tasks: int, seconds: float, fan: int) -> str:
     """Simulate one crowd and return its line of the table."""
     began = time.perf_counter()
-    sim = Simulation(costs, workers, tasks, seconds, fan, jumps)
+    sim = Simulation(costs, workers, tasks, seconds, fan)
     sim.run()
     ground = sim.ground
     again = sum(runs - 1 for runs in ground.runs if runs > 1)
@@ -315,7 +319,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--stores", default="file,redis", help="names, with commas")
     parser.add_argument("--nfs", default="0.005,20000", help="seconds a round trip, operations/s")
     parser.add_argument("--redis", default="0.0002,100000", help="the same of a Redis server")
-    parser.add_argument("--change", default="", help="what if: jump, bell, census, with commas")
+    parser.add_argument("--change", default="", help="what if: bell, census, with commas")
     options = parser.parse_args(arguments)
     makers = {"file": (file_store, options.nfs), "redis": (redis_store, options.redis)}
     crowds = SHORT if options.short else FULL if options.full else TABLE
@@ -328,7 +332,7 @@ def main(arguments: list[str]) -> int:
         make, figures = makers[name]
         costs = improved(make(*map(float, figures.split(","))), changes)
         for crowd in crowds:
-            print(line(costs, *crowd, "jump" in changes), flush=True)
+            print(line(costs, *crowd), flush=True)
     return 0
 
 

@@ -203,9 +203,7 @@ class Runner:
             if needs:
                 self.keep(node, task, value, payload, digest)
             ran.append(node)
-            size += bytes_
-            count += 1
-            started = now
+            size, count, started = size + bytes_, count + 1, now
         self.scheduler.timings.add(name, started - began, size, count)
         return ran, tried
 

@@ -10,8 +10,9 @@ What every store promises
       number of the last invalidate of the task or of any of its ancestors. Only the
       caller knows ancestors, so floors are arguments.
     * All readers that see the same records choose the same one: the greatest epoch, then
-      the greatest digest (or, where one place serves all, the first published). A handle that has loaded another one may keep to it while
-      that is alive and there, so that one process knows one value.
+      the greatest digest (or, where one place serves all, the first published). A handle
+      that has loaded another one may keep to it while that is alive and there, so that one
+      process knows one value.
     * Nobody frees another worker's lock.
     * Opening it again, with ``create`` too, finds what is there; of several processes that
       make it at once one founds it, and all have one store.

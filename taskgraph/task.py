@@ -107,7 +107,7 @@ class Task:
     def call(self, value_of: Callable[[Any], Any]) -> Any:
         """Make the call, with ``value_of(dependency)`` in the place of each dependency."""
         shape = self.shape
-        values: Sequence[Any] = self.values
+        values: Sequence[Any] = self.kept
         for value in values:
             if type(value) not in PLAIN_TYPES:
                 values = [substitute(value, value_of) for value in values]

@@ -19,10 +19,10 @@ from taskgraph.store import Key, News, WorkerInfo
 #: Longest pause between two looks of a waiting worker, in seconds.
 LONGEST_PAUSE = 0.5
 #: Seconds for which the number of live workers is believed.
-_CENSUS = 2.0
+CENSUS = 2.0
 #: Seconds for which a list of workers is believed, for each worker in it, and at most: what
 #: it costs to make one grows with their number, and so does the number of those who ask.
-_BELIEF, _LONGEST_BELIEF = 0.02, 1.0
+BELIEF, LONGEST_BELIEF = 0.02, 1.0
 #: Seconds before a node is asked for again that is free by the books and yet can't be had.
 _RELUCTANT = 1.0
 
@@ -131,7 +131,7 @@ class Vigil:
     def _listing(self) -> Sequence[WorkerInfo]:
         """Return who is there, as it was a moment ago."""
         now = self.clock()
-        if now - self._listed >= min(_LONGEST_BELIEF, _BELIEF * len(self._infos)):
+        if now - self._listed >= min(LONGEST_BELIEF, BELIEF * len(self._infos)):
             self._listed, self._infos = now, self.store.workers()
         return self._infos
 
@@ -148,7 +148,7 @@ class Vigil:
 
     def live_workers(self, now: float) -> int:
         """Return how many workers share the work, counted now and then."""
-        if now - self._census > _CENSUS:
+        if now - self._census > CENSUS:
             self._census = now
             self._counted = max(1, sum(info.alive for info in self._listing()))
         return self._counted

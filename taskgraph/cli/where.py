@@ -44,31 +44,41 @@ class Where:
         ``lean`` the tasks' arguments are not kept, unless the jugfile looks at them itself.
         """
         from taskgraph.errors import ArgumentsNeeded
-
-        try:
-            return self._session(create, quiet, lean)
-        except ArgumentsNeeded:
-            return self._session(create, quiet, lean=False)
-
-    def _session(self, create: bool, quiet: bool, lean: bool) -> Session:
-        from taskgraph.jugfile import check_jugfile, read_jugfile
-        from taskgraph.ops.context import store_url
-        from taskgraph.registry import open_store
+        from taskgraph.jugfile import check_jugfile
         from taskgraph.session import Session
 
         path = check_jugfile(self.jugfile)
+        store = self._store(path, create)
+        self.prepare()
+        writes = create or store.url == "memory:"
+        try:
+            session = self._read(path, Session(store, lean=lean), writes)
+        except ArgumentsNeeded:
+            session = self._read(path, Session(store), writes)
+        if session.stopped and not quiet:
+            note("the jugfile was read up to a barrier that is not met; there is more to come")
+        return session
+
+    def _store(self, path: Path, create: bool) -> Store:
+        """Open the store until the command ends."""
+        from taskgraph.ops.context import store_url
+        from taskgraph.registry import open_store
+
         url = store_url(path, self.store)
         if not create and self.store is None and not Path(url).exists():
             note(f"there is no store yet at {url}; `taskgraph execute` makes one")
             url, create = "memory:", True
-        session = Session(open_store(url, create=create), lean=lean)
-        session.jugfile, session.writes = path, create
-        click.get_current_context().call_on_close(session.store.close)
-        self.prepare()
+        store = open_store(url, create=create)
+        click.get_current_context().call_on_close(store.close)
+        return store
+
+    def _read(self, path: Path, session: Session, writes: bool) -> Session:
+        """Read the jugfile into a session."""
+        from taskgraph.jugfile import read_jugfile
+
+        session.jugfile, session.writes = path, writes
         with redirect_stdout(sys.stderr if self.json else sys.stdout):
             session.module = read_jugfile(path, session, self.argv)
-        if session.stopped and not quiet:
-            note("the jugfile was read up to a barrier that is not met; there is more to come")
         return session
 
     def open_store(self) -> Store:

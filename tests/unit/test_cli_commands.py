@@ -73,7 +73,9 @@ def test_status_reads_a_jugfile_again_that_looks_at_the_arguments_of_its_tasks(f
     text = "made = [square(x) for x in range(4)]\nassert made[2].args == (2,)\n"
     (folder / "jugfile.py").write_text(f"{JUGFILE}{text}print('read')\n")
     assert main(["status", "--short"]) == 3
-    assert capsys.readouterr().out.splitlines()[0] == "read"
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0] == "read"
+    assert said.err.count("no store yet") == 1, "read twice, said once"
     assert main(["check"]) == 3
 
 
