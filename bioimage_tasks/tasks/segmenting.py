@@ -1,41 +1,26 @@
-"""The one door: the package's functions as task generators for jugfiles.
-
-Everything else here is plain functions of arrays. These calls make tasks; a method,
-a parameter or an image's content that changes makes another task. ``version=`` is raised
-when a function's results change.
-"""
+"""Tasks from an image to labels, to scores, to a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from bioimage_tasks import metrics, segmentation, tables
+from bioimage_tasks import metrics, segmentation
 from bioimage_tasks.checks import Array, Labels
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.start import check_core
-
-try:
-    from taskgraph import TaskGenerator
-except ImportError:
-    check_core()
-    raise
-
-_task = partial(TaskGenerator, version=1)
+from bioimage_tasks.tasks.door import task
 
 #: A method's name and its parameters.
 Setting = tuple[str, dict[str, Any]]
 
 
-@_task
+@task()
 def load(image: ImageRef) -> Array:
     """Read the pixels of a reference: shape (height, width), native dtype."""
     return image.read()
 
 
-@_task
+@task()
 def segment(
     image: ImageRef | Array, method: str = segmentation.DEFAULT_METHOD, **params: Any
 ) -> Labels:
@@ -58,19 +43,13 @@ def segment(
     return segmentation.segment(_pixels(image), method, **params)
 
 
-@_task
+@task()
 def score(labels: Labels, gold: LabelsRef | Labels) -> metrics.Scores:
     """Score labels against a gold standard, a reference or labels."""
     return metrics.score(labels, gold.read() if isinstance(gold, LabelsRef) else gold)
 
 
-@_task
-def table(entries: Sequence[tables.Entry], by: str = "mean_ap") -> list[tables.Row]:
-    """Reduce (setting, image, scores) to one row per setting, best first."""
-    return tables.mean_rows(entries, by)
-
-
-@_task
+@task()
 def best(
     settings: Sequence[Setting], scores: Sequence[Sequence[metrics.Scores]], by: str = "mean_ap"
 ) -> Setting:
@@ -79,21 +58,7 @@ def best(
     return settings[means.index(max(means))]
 
 
-@_task
-def write_csv(rows: Sequence[tables.Row], path: str) -> str:
-    """Write all columns of a table and return the path."""
-    return _write(path, tables.csv_text(rows))
-
-
-@_task
-def write_text(rows: Sequence[tables.Row], path: str) -> str:
-    """Write a table for the eye and return its text."""
-    text = tables.plain_text(rows)
-    _write(path, text)
-    return text
-
-
-@_task
+@task()
 def overlay(
     image: ImageRef, gold: LabelsRef | None, setting: Setting, path: str, zoom: int = 1
 ) -> str:
@@ -114,10 +79,3 @@ def overlay(
 
 def _pixels(image: ImageRef | Array) -> Array:
     return image.read() if isinstance(image, ImageRef) else image
-
-
-def _write(path: str, text: str) -> str:
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
-    return path
