@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-_ROOMS = ("checks", "datasets", "io", "metrics", "plots", "segmentation", "tasks")
+_ROOMS = ("checks", "datasets", "features", "io", "metrics", "plots", "segmentation", "tasks")
 
 __all__ = list(_ROOMS)
 

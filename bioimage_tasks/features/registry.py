@@ -1,0 +1,254 @@
+"""Sets of features by name: ``register`` puts one in, ``compute`` runs some of them.
+
+A set is a function ``(image, labels, *, parameter: type = default, ...) -> FeatureTable``
+with one row an object. ``labels`` is ``None`` for a whole image, else int32 1..N, and every
+pixel of it belongs to its object and no other: a *region* (tile, superpixel) is an object
+too. Every module of this package is read on the first look-up.
+
+Must not know any set by name, but the few that :func:`compute` takes by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from bioimage_tasks.checks import Array, Labels, check_labels, sequential
+from bioimage_tasks.features.table import FeatureTable, join
+
+FeatureSet = Callable[..., FeatureTable]
+_F = TypeVar("_F", bound=FeatureSet)
+
+#: What ``compute`` uses when no set is named: for images, and what objects add.
+FOR_IMAGES = ("intensity", "haralick", "lbp")
+FOR_OBJECTS = ("shape",)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    function: FeatureSet
+    dimensions: tuple[int, ...]
+    objects: bool
+
+
+_registered: dict[str, _Entry] = {}
+
+
+def register(
+    name: str, *, dimensions: tuple[int, ...] = (2,), objects: bool = False
+) -> Callable[[_F], _F]:
+    """Register a set of features: ``@register("haralick")`` above its function.
+
+    Parameters
+    ----------
+    name : str
+        Lower case; put in front of the columns' names.
+    dimensions : tuple of int
+        Of the images that it takes.
+    objects : bool
+        Whether it needs labels, as shape does.
+
+    Raises
+    ------
+    ValueError
+        Another function has the name, or the signature is not
+        ``(image, labels, *, parameter: type = default, ...)``.
+    """
+
+    def put(function: _F) -> _F:
+        known = _registered.get(name)
+        if known is not None and _address(known.function) != _address(function):
+            raise ValueError(
+                f"register: each set of features needs a name of its own; {name!r} is already "
+                f"{_address(known.function)}; got {_address(function)}"
+            )
+        _check_signature(name, function)
+        _registered[name] = _Entry(function, dimensions, objects)
+        return function
+
+    return put
+
+
+def _address(function: FeatureSet) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _check_signature(name: str, function: FeatureSet) -> None:
+    from inspect import Parameter, signature
+
+    _, _, *rest = signature(function).parameters.values()
+    for parameter in rest:
+        if (
+            parameter.kind is not Parameter.KEYWORD_ONLY
+            or parameter.default is Parameter.empty
+            or parameter.annotation is Parameter.empty
+        ):
+            raise ValueError(
+                f"register: parameters of {name!r} after image and labels must be keyword-only, "
+                f"typed and have a default; got {str(parameter)!r}"
+            )
+
+
+def _load_all() -> None:
+    from pkgutil import iter_modules
+
+    package = import_module("bioimage_tasks.features")
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
+
+
+def feature_sets() -> tuple[str, ...]:
+    """Return the names of all sets, sorted."""
+    _load_all()
+    return tuple(sorted(_registered))
+
+
+def _entry(name: str) -> _Entry:
+    if name not in _registered:
+        _load_all()
+    if name not in _registered:
+        raise ValueError(
+            f"compute: no set of features has this name; there are "
+            f"{', '.join(feature_sets())}; got {name!r}"
+        )
+    return _registered[name]
+
+
+def get(name: str) -> FeatureSet:
+    """Return the function of a set: ``get("haralick")(image, None, levels=32)``.
+
+    Raises
+    ------
+    ValueError
+        There is no such set.
+    """
+    return _entry(name).function
+
+
+def parameters(name: str) -> dict[str, Any]:
+    """Return the parameters of a set with their defaults.
+
+    Raises
+    ------
+    ValueError
+        There is no such set.
+    """
+    from inspect import signature
+
+    _, _, *rest = signature(get(name)).parameters.values()
+    return {parameter.name: parameter.default for parameter in rest}
+
+
+def compute(
+    image: npt.ArrayLike,
+    labels: npt.ArrayLike | None = None,
+    sets: Sequence[str] | None = None,
+    **params: Any,
+) -> FeatureTable:
+    """Compute sets of features by name: ``compute(image, labels, ("shape", "haralick"))``.
+
+    Parameters
+    ----------
+    image : array_like
+        Shape (height, width); some sets take (depth, height, width) too. Any real dtype.
+    labels : array_like of int, optional
+        Of the image's shape, 0 background. Without them the image is one object.
+    sets : sequence of str, optional
+        Some of :func:`feature_sets`; by default :data:`FOR_IMAGES`, and with labels
+        :data:`FOR_OBJECTS` too.
+    **params
+        A parameter goes to every set that has it; ``haralick={"levels": 32}`` goes to one.
+
+    Returns
+    -------
+    FeatureTable
+        One row an object in the order of the labels, which are its index; ``("image",)``
+        without labels. Names begin with the set's.
+
+    Raises
+    ------
+    ValueError
+        Unknown set or parameter; or image, labels or a value that a set refuses.
+    """
+    if sets is None:
+        sets = FOR_IMAGES if labels is None else (*FOR_IMAGES, *FOR_OBJECTS)
+    if isinstance(sets, str) or not sets:
+        raise ValueError(f"compute: sets must be one or more names in a tuple; got {sets!r}")
+    chosen = _route(sets, params)
+    pixels = check_pixels("compute", image)
+    numbers, index = _numbered(pixels, labels)
+    tables = [_one(name, pixels, numbers, chosen[name]) for name in sets]
+    return replace(join(tables), index=index)
+
+
+def _one(name: str, pixels: Array, labels: Labels | None, params: dict[str, Any]) -> FeatureTable:
+    entry = _entry(name)
+    if pixels.ndim not in entry.dimensions:
+        raise ValueError(
+            f"compute: {name!r} takes images of {' or '.join(map(str, entry.dimensions))} "
+            f"dimensions; choose a channel or a plane first; got shape {pixels.shape}"
+        )
+    if entry.objects and labels is None:
+        raise ValueError(
+            f"compute: {name!r} is about objects and needs labels; segment the image first, "
+            f"or leave {name!r} out; got labels=None"
+        )
+    return entry.function(pixels, labels, **params).prefixed(name.replace("-", "_"))
+
+
+def _route(sets: Sequence[str], params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Deal the parameters out to the sets that have them."""
+    known = {name: parameters(name) for name in sets}
+    shared = {name: value for name, value in params.items() if name not in known}
+    unknown = sorted(set(shared) - {name for each in known.values() for name in each})
+    for name in known:
+        unknown += [f"{name}={{{own!r}}}" for own in params.get(name, {}) if own not in known[name]]
+    if unknown:
+        takes = "; ".join(f"{name!r} takes {', '.join(each)}" for name, each in known.items())
+        raise ValueError(f"compute: {takes}; got unknown {', '.join(unknown)}")
+    return {
+        name: {key: value for key, value in shared.items() if key in each} | params.get(name, {})
+        for name, each in known.items()
+    }
+
+
+def check_pixels(function: str, image: npt.ArrayLike) -> Array:
+    """Return a 2D or 3D image as an array, or raise ``ValueError`` as ``check_image`` does."""
+    array = np.asarray(image)
+    if array.ndim not in (2, 3) or array.size == 0:
+        raise ValueError(
+            f"{function}: the image must be (height, width) or (depth, height, width) and hold "
+            f"pixels; got shape {array.shape}"
+        )
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"{function}: the image must hold real numbers; got dtype {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = int(np.count_nonzero(~np.isfinite(array)))
+        raise ValueError(
+            f"{function}: every pixel must be finite; replace NaN and infinity first; "
+            f"got {bad} such pixels"
+        )
+    return array.view(np.uint8) if array.dtype.kind == "b" else array
+
+
+def _numbered(
+    pixels: Array, labels: npt.ArrayLike | None
+) -> tuple[Labels | None, tuple[Hashable, ...]]:
+    if labels is None:
+        return None, ("image",)
+    numbers = check_labels("compute", "labels", labels)
+    if numbers.shape != pixels.shape:
+        raise ValueError(
+            f"compute: image and labels must have the same shape, were they paired rightly? "
+            f"got {pixels.shape} and {numbers.shape}"
+        )
+    dense = sequential(numbers)
+    count = int(dense.max())
+    own = np.zeros(count + 1, dtype=np.int64)
+    own[dense.ravel()] = numbers.ravel()
+    return dense, tuple(int(number) for number in own[1:])
