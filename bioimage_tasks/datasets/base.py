@@ -1,147 +1,130 @@
 """References to images, and what a collection of them offers. No pixels are held here.
 
 Paths come in, small frozen values go out that can be arguments of tasks: their identity
-is the *content* of the file, the channel and the region, never path, group or name, so
-that moving a folder or correcting a group recomputes nothing.
+is the *content* of the files and what is chosen of it (channel, plane, region), never
+path, group, name or metadata, so that moving a folder or correcting a group recomputes
+nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
 
-from bioimage_tasks.checks import Array, Labels, sequential
-from bioimage_tasks.io import Region, image_shape, one_channel, read_image, read_labels
+from bioimage_tasks.checks import Array
+from bioimage_tasks.datasets.digests import check_unchanged, content_digest
+from bioimage_tasks.datasets.labels import LabelsRef
+from bioimage_tasks.datasets.marks import BoxesRef, PointsRef
+from bioimage_tasks.io import Region, plane_shape
 
-_Stamp = tuple[int, int, int, int]
-#: Digests of files as this process last saw them: path -> (stat, digest).
-_digests: dict[str, tuple[_Stamp, str]] = {}
+__all__ = ["Collection", "ImageRef", "LabelsRef", "concatenate", "content_digest", "tiles"]
 
-
-def content_digest(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file's bytes, read again only when its stat changes.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    """
-    name = os.fspath(path)
-    stamp = _stamp(name)
-    known = _digests.get(name)
-    if known is not None and known[0] == stamp:
-        return known[1]
-    with open(name, "rb") as file:  # noqa: PTH123 - file_digest wants a plain file
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    _digests[name] = (stamp, digest)
-    return digest
-
-
-def _stamp(name: str) -> _Stamp:
-    state = os.stat(name)  # noqa: PTH116 - called for every task: no Path is made
-    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
-
-
-def _check_unchanged(path: str) -> None:
-    """Raise when a file's content differs from what this process made keys of."""
-    known = _digests.get(path)
-    if known is not None and content_digest(path) != known[1]:
-        _digests[path] = known  # a retry must fail too: its key names the old content
-        raise ValueError(
-            f"an input file must not change while the tasks made from it run; start again "
-            f"so that they get new keys; got other content in {path}"
-        )
-
-
-def _cut(array: Array, region: Region | None) -> Array:
-    if region is None:
-        return array
-    top, left, bottom, right = region
-    height, width = array.shape[:2]
-    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise ValueError(
-            f"region must be (top, left, bottom, right) within {height} x {width} pixels; "
-            f"got {region}"
-        )
-    return array[top:bottom, left:right]
-
-
-@dataclass(frozen=True, slots=True)
-class LabelsRef:
-    """Labels in a file: ``LabelsRef("labels/dna-00.png").read()``.
-
-    Attributes
-    ----------
-    path : str
-    region : tuple of int, optional
-        (top, left, bottom, right) in pixels, the last two exclusive; the whole otherwise.
-    """
-
-    path: str
-    region: Region | None = None
-
-    def __taskgraph_hash__(self) -> tuple[str, str, Region | None]:
-        """Return what these labels are, wherever they lie."""
-        return "labels", content_digest(self.path), self.region
-
-    def read(self) -> Labels:
-        """Return sequential int32 labels of shape (height, width).
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            Missing, unreadable, changed since its key was made, or the region is outside.
-        """
-        _check_unchanged(self.path)
-        labels = read_labels(self.path)
-        return labels if self.region is None else sequential(_cut(labels, self.region))
+Annotation = LabelsRef | BoxesRef | PointsRef
+#: How several channels become one: a name, or a weight for each.
+Aggregate = str | tuple[float, ...]
+#: What is taken of axes beyond Y and X: (("Z", 3), ("T", 0)); "all", "max" and "mean" too.
+Plane = tuple[tuple[str, int | str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """One channel of an image in a file: ``ImageRef("images/dna-00.png").read()``.
+    """An image in a file, or in a file for each channel: ``ImageRef("dna-00.png").read()``.
 
     Attributes
     ----------
     path : str
+        With ``channel_paths``, the first of them.
     labels_path : str, optional
-        Gold standard of the same size.
+        Gold standard of the same size: a label image.
     group : str
         What cross-validation must not split: slide, patient, plate, day.
     name : str
         How tables and overlays call it; by default the file's stem.
-    channel : int, optional
-        Needed when the file has several channels that differ.
+    channel : int or tuple of int, optional
+        Needed when the file has several channels that differ. One gives (height, width),
+        a tuple (height, width, channels) in that order.
     region : tuple of int, optional
         (top, left, bottom, right) in pixels, the last two exclusive; the whole otherwise.
+    channel_paths : tuple of str
+        One file per channel, where they are apart; all are stacked unless ``channel``
+        chooses.
+    picks : tuple of int
+        The sample to take of each of ``channel_paths``, where those are RGB.
+    plane : tuple of (str, int or str)
+        What is taken of other axes: ``(("Z", 3),)``; "all" keeps the axis in front of the
+        rows, "max" and "mean" project along it.
+    aggregate : str or tuple of float
+        How the chosen channels become one: "mean", "sum", "max", "luma" (0.299, 0.587,
+        0.114) or a weight for each; "" leaves them.
+    annotations : tuple of (str, LabelsRef or BoxesRef or PointsRef)
+        Annotations by name, where there are several or their form is another.
+    annotation : str
+        Name of the one that :attr:`gold` is; by default ``labels_path``, or else the first
+        that has labels.
+    info : tuple of (str, value)
+        What else is known: counts, class, magnification, pixel size. :meth:`about` looks up.
     """
 
     path: str
     labels_path: str | None = None
     group: str = ""
     name: str = ""
-    channel: int | None = None
+    channel: int | tuple[int, ...] | None = None
     region: Region | None = None
+    channel_paths: tuple[str, ...] = field(default=(), kw_only=True)
+    picks: tuple[int, ...] = field(default=(), kw_only=True)
+    plane: Plane = field(default=(), kw_only=True)
+    aggregate: Aggregate = field(default="", kw_only=True)
+    annotations: tuple[tuple[str, Annotation], ...] = field(default=(), kw_only=True)
+    annotation: str = field(default="", kw_only=True)
+    info: tuple[tuple[str, Any], ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.name:
             stem = os.path.splitext(os.path.basename(self.path))[0]  # noqa: PTH119, PTH122
-            object.__setattr__(self, "name", stem)
+            object.__setattr__(self, "name", stem.removesuffix(".ome"))
 
-    def __taskgraph_hash__(self) -> tuple[str, int | None, Region | None]:
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that the pixels come from."""
+        return self.channel_paths or (self.path,)
+
+    def __taskgraph_hash__(self) -> tuple[Any, ...]:
         """Return what this image is, wherever it lies and whatever it is called."""
-        return content_digest(self.path), self.channel, self.region
+        if not (self.channel_paths or self.plane or self.aggregate):
+            return content_digest(self.path), self.channel, self.region
+        digests = tuple(content_digest(path) for path in self.files)
+        chosen = (self.picks, tuple(sorted(self.plane)), self.aggregate)
+        return digests, self.channel, self.region, *chosen
 
     @property
     def gold(self) -> LabelsRef | None:
         """The gold standard of the same region, or ``None``."""
-        return None if self.labels_path is None else LabelsRef(self.labels_path, self.region)
+        if self.labels_path is not None and not self.annotation:
+            return LabelsRef(self.labels_path, self.region)
+        for name, found in self.annotations:
+            if isinstance(found, LabelsRef) and self.annotation in ("", name):
+                return replace(found, region=self.region)
+        return None
+
+    def marks(self, name: str) -> Annotation | None:
+        """Return an annotation by its name, or ``None``: ``image.marks("boxes")``."""
+        return dict(self.annotations).get(name)
+
+    def about(self, key: str, otherwise: Any = None) -> Any:
+        """Return what is known of the image: ``image.about("count")``."""
+        return dict(self.info).get(key, otherwise)
 
     def read(self) -> Array:
-        """Return the pixels, shape (height, width), native dtype.
+        """Return the pixels, native dtype (aggregated: float64, but "max").
+
+        Returns
+        -------
+        numpy.ndarray
+            (height, width), or (height, width, channels); an axis kept whole by ``plane``
+            stands in front.
 
         Raises
         ------
@@ -149,18 +132,18 @@ class ImageRef:
             Missing, unreadable, changed since its key was made, several channels and none
             chosen, or the region is outside.
         """
-        _check_unchanged(self.path)
-        return _cut(one_channel(read_image(self.path), self.channel, self.path), self.region)
+        from bioimage_tasks.datasets.pixels import read
+
+        for path in self.files:
+            check_unchanged(path)
+        return read(self)
 
     def shape(self) -> tuple[int, int]:
         """Return (height, width) from the file's header and the region."""
         if self.region is not None:
             top, left, bottom, right = self.region
             return bottom - top, right - left
-        shape = image_shape(self.path)
-        if len(shape) == 3 and shape[-1] > 4:  # channels first, as TIFF has it
-            return shape[1], shape[2]
-        return shape[0], shape[1]
+        return plane_shape(self.path)
 
 
 def tiles(image: ImageRef, rows: int, columns: int) -> list[ImageRef]:

@@ -1,0 +1,173 @@
+"""Decoders of annotations by name: ``register`` puts one in, ``decode`` uses it.
+
+A decoder is a function from a :class:`Source` to an integer image whose values are object
+numbers, 0 background; its further parameters are keyword-only, typed and with defaults.
+Every module of this package is read on the first look-up: a new form means a new file.
+
+Must not know any form by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeVar
+
+from bioimage_tasks.checks import Array, Labels, sequential
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an annotation lies.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        The file, or the files of an annotation that has one for every object.
+    select : str
+        Which image of a file that annotates several: an identifier or file name.
+    like : str
+        An image of the same size, for forms that don't say how large theirs is.
+    """
+
+    paths: tuple[str, ...]
+    select: str = ""
+    like: str = ""
+
+    @property
+    def path(self) -> str:
+        """The first file."""
+        return self.paths[0]
+
+    def shape(self, function: str) -> tuple[int, int]:
+        """Return (height, width) of the image that is annotated.
+
+        Raises
+        ------
+        ValueError
+            The form does not say it and no image was named.
+        """
+        if not self.like:
+            raise ValueError(
+                f"{function}: the annotation does not say how large its image is; name one "
+                f"with like=PATH; got {self.path} alone"
+            )
+        from bioimage_tasks.io import plane_shape
+
+        return plane_shape(self.like)
+
+
+Decoder = Callable[..., Array]
+_D = TypeVar("_D", bound=Decoder)
+_registered: dict[str, Decoder] = {}
+
+
+def register(kind: str) -> Callable[[_D], _D]:
+    """Register a decoder: ``@register("outlines")`` above its definition.
+
+    Raises
+    ------
+    ValueError
+        Another function has the name, or the signature is not
+        ``(source, *, parameter: type = default, ...)``.
+    """
+
+    def put(function: _D) -> _D:
+        known = _registered.get(kind)
+        if known is not None and _address(known) != _address(function):
+            raise ValueError(
+                f"register: each kind of annotation needs a name of its own; {kind!r} is "
+                f"already {'.'.join(_address(known))}; got {'.'.join(_address(function))}"
+            )
+        _check_signature(kind, function)
+        _registered[kind] = function
+        return function
+
+    return put
+
+
+def _address(function: Decoder) -> tuple[str, str]:
+    return function.__module__, function.__qualname__
+
+
+def _check_signature(kind: str, function: Decoder) -> None:
+    from inspect import Parameter, signature
+
+    source, *rest = signature(function).parameters.values()
+    for parameter in rest:
+        if (
+            parameter.kind is not Parameter.KEYWORD_ONLY
+            or parameter.default is Parameter.empty
+            or parameter.annotation is Parameter.empty
+        ):
+            raise ValueError(
+                f"register: parameters of {kind!r} after {source.name!r} must be keyword-only, "
+                f"typed and have a default; got {str(parameter)!r}"
+            )
+
+
+def _load_all() -> None:
+    from pkgutil import iter_modules
+
+    package = import_module("bioimage_tasks.datasets.annotations")
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the names of all decoders, sorted."""
+    _load_all()
+    return tuple(sorted(_registered))
+
+
+def get(kind: str) -> Decoder:
+    """Return the decoder of that name.
+
+    Raises
+    ------
+    ValueError
+        There is no such decoder.
+    """
+    if kind not in _registered:
+        _load_all()
+    if kind not in _registered:
+        raise ValueError(
+            f"get: no decoder of annotations has this name; there are {', '.join(kinds())}; "
+            f"got {kind!r}"
+        )
+    return _registered[kind]
+
+
+def decode(source: Source, kind: str = "instances", **how: Any) -> Labels:
+    """Turn an annotation into labels: ``decode(Source(("edges.png",)), "outlines")``.
+
+    Parameters
+    ----------
+    source : Source
+    kind : str
+        One of :func:`kinds`.
+    **how
+        Parameters of the decoder.
+
+    Returns
+    -------
+    numpy.ndarray of int32
+        Sequential labels 1..N, shape (height, width).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        A file is missing or not what the kind says; or the kind or a parameter is unknown.
+    """
+    from inspect import signature
+
+    decoder = get(kind)
+    _, *rest = signature(decoder).parameters
+    unknown = sorted(set(how) - set(rest))
+    if unknown:
+        raise ValueError(
+            f"decode: {kind!r} takes {', '.join(rest) or 'nothing'}; "
+            f"got unknown {', '.join(unknown)}"
+        )
+    return sequential(decoder(source, **how))

@@ -1,0 +1,96 @@
+"""References to labels in whatever form they were published.
+
+Paths and the name of a form come in, a small frozen value goes out that can be an argument
+of a task: its identity is the content of the files and the way they are read. No pixels
+are held here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bioimage_tasks.checks import Array, Labels, sequential
+from bioimage_tasks.datasets.digests import check_unchanged, content_digest
+from bioimage_tasks.io import Region
+
+
+def cut(array: Array, region: Region | None) -> Array:
+    """Return a region (top, left, bottom, right) of the first two axes.
+
+    Raises
+    ------
+    ValueError
+        The region is empty or outside.
+    """
+    if region is None:
+        return array
+    top, left, bottom, right = region
+    height, width = array.shape[:2]
+    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+        raise ValueError(
+            f"region must be (top, left, bottom, right) within {height} x {width} pixels; "
+            f"got {region}"
+        )
+    return array[top:bottom, left:right]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsRef:
+    """Labels in a file: ``LabelsRef("labels/dna-00.png").read()``.
+
+    Attributes
+    ----------
+    path : str
+    region : tuple of int, optional
+        (top, left, bottom, right) in pixels, the last two exclusive; the whole otherwise.
+    kind : str
+        Form of the annotation, one of :func:`bioimage_tasks.datasets.annotations.kinds`.
+    paths : tuple of str
+        All files, where each object has its own, in the order of the object numbers.
+    select : str
+        Which image of a file that annotates several.
+    like : str
+        An image of the same size, for forms that don't say how large theirs is.
+    how : tuple of (str, value)
+        Parameters of the decoder: ``how=(("channel", 2), ("invert", True))``.
+    """
+
+    path: str
+    region: Region | None = None
+    kind: str = field(default="instances", kw_only=True)
+    paths: tuple[str, ...] = field(default=(), kw_only=True)
+    select: str = field(default="", kw_only=True)
+    like: str = field(default="", kw_only=True)
+    how: tuple[tuple[str, Any], ...] = field(default=(), kw_only=True)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that the labels are made of."""
+        return self.paths or (self.path,)
+
+    def __taskgraph_hash__(self) -> tuple[Any, ...]:
+        """Return what these labels are, wherever they lie."""
+        digests = tuple(content_digest(path) for path in self.files)
+        plain = self.kind == "instances" and not (self.select or self.like or self.how)
+        if plain and len(digests) == 1:
+            return "labels", digests[0], self.region
+        size = content_digest(self.like) if self.like else ""
+        way = (self.kind, self.select, size, tuple(sorted(self.how)))
+        return "labels", digests, self.region, *way
+
+    def read(self) -> Labels:
+        """Return sequential int32 labels of shape (height, width).
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            Missing, unreadable, changed since its key was made, or the region is outside.
+        """
+        from bioimage_tasks.datasets.annotations import Source, decode
+
+        for path in self.files:
+            check_unchanged(path)
+        source = Source(self.files, self.select, self.like)
+        labels = decode(source, self.kind, **dict(self.how))
+        return labels if self.region is None else sequential(cut(labels, self.region))

@@ -1,0 +1,57 @@
+"""Which file names stand for which format, and the first look at a path.
+
+A path comes in, a checked path goes out. Must not open a file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".dib")
+TIFF_SUFFIXES = (".tif", ".tiff")
+#: OME-Zarr images are folders.
+ZARR_SUFFIXES = (".zarr",)
+#: Read through bioio, when it and the reader for the format are installed.
+VENDOR_SUFFIXES = (".czi", ".dv", ".ims", ".lif", ".nd2", ".oib", ".oif", ".oir", ".sld", ".vsi")
+SUFFIXES = PILLOW_SUFFIXES + TIFF_SUFFIXES
+EVERY_SUFFIX = SUFFIXES + ZARR_SUFFIXES + VENDOR_SUFFIXES
+
+#: Region of an image: top, left, bottom, right in pixels, the last two exclusive.
+Region = tuple[int, int, int, int]
+
+
+def existing(function: str, path: str | os.PathLike[str]) -> Path:
+    """Return the path of an image.
+
+    Raises
+    ------
+    ValueError
+        The suffix is unknown.
+    FileNotFoundError
+        There is no such file.
+    """
+    source = Path(path)
+    if source.suffix.lower() not in EVERY_SUFFIX:
+        raise ValueError(
+            f"{function}: the file name must end with one of {', '.join(EVERY_SUFFIX)}; "
+            f"got {source}"
+        )
+    if not (source.is_file() or (is_zarr(source) and source.is_dir())):
+        raise FileNotFoundError(f"{function}: no such file: {source}")
+    return source
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether the suffix is TIFF's."""
+    return path.suffix.lower() in TIFF_SUFFIXES
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether the suffix is OME-Zarr's."""
+    return path.suffix.lower() in ZARR_SUFFIXES
+
+
+def is_vendor(path: Path) -> bool:
+    """Whether the suffix is one that bioio reads."""
+    return path.suffix.lower() in VENDOR_SUFFIXES

@@ -1,0 +1,169 @@
+"""Images in: the array whole, its shape alone, or a handle that reads planes on demand.
+
+A path comes in and an array in the file's own dtype goes out. Nothing is scaled or
+converted on the way. Only this package decodes pixels. It must not know what an image is
+of, or which files belong together.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bioimage_tasks.checks import Array
+from bioimage_tasks.io.image import Image, Selection
+from bioimage_tasks.io.names import existing, is_tiff, is_vendor, is_zarr
+
+
+def read_image(path: str | os.PathLike[str]) -> Array:
+    """Read an image as it is: ``read_image("nuclear.png")``.
+
+    Parameters
+    ----------
+    path : str or path
+        The suffix chooses the reader: see :data:`bioimage_tasks.io.EVERY_SUFFIX`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Native dtype. Shape (height, width) or (height, width, samples); a TIFF, an
+        OME-Zarr or a microscope's file has its own order of axes, in a TIFF lengths of 1
+        dropped by the file's series.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        The suffix is unknown, the file is damaged or not what its suffix says, or its
+        compression needs a package that is not installed.
+    ModuleNotFoundError
+        The format needs an extra that is not installed; names it.
+    """
+    source = existing("read_image", path)
+    from PIL import UnidentifiedImageError
+
+    try:
+        if is_tiff(source):
+            from bioimage_tasks.io.tiff import read_tiff
+
+            return read_tiff(source)
+        if is_zarr(source) or is_vendor(source):
+            handle = open_image(source)
+            return handle.load((slice(None),) * len(handle.shape))
+        return _read_pillow(source)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as trouble:
+        raise ValueError(
+            f"read_image: the file must be a whole image of the kind its suffix names; "
+            f"got {source}: {trouble}"
+        ) from trouble
+
+
+def _read_pillow(path: Path) -> Array:
+    from PIL import Image as PillowImage
+
+    with PillowImage.open(path) as image:
+        # A palette image shows colours; its index numbers mean nothing to a reader.
+        return np.asarray(image.convert("RGB") if image.mode == "P" else image)
+
+
+def open_image(path: str | os.PathLike[str], axes: str = "") -> Image:
+    """Open an image, pixels unread: ``open_image("stack.ome.tif").read(plane=(("Z", 3),))``.
+
+    Parameters
+    ----------
+    path : str or path
+    axes : str
+        A letter of TCZYXS for each axis, where the file does not name them or is wrong;
+        how nameless ones are guessed: :func:`bioimage_tasks.io.axes.named`.
+
+    Returns
+    -------
+    Image
+        With named axes and, where the file tells it, the size of a pixel. Of a TIFF,
+        OME-Zarr or microscope's file only the planes asked for are decoded.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, ModuleNotFoundError
+        As :func:`read_image`; or ``axes`` does not fit.
+    """
+    source = existing("open_image", path)
+    try:
+        handle = _opened(source)
+    except (OSError, ValueError, SyntaxError, EOFError) as trouble:
+        if "open_image" in str(trouble):
+            raise
+        raise ValueError(
+            f"open_image: the file must be a whole image of the kind its suffix names; "
+            f"got {source}: {trouble}"
+        ) from trouble
+    if not axes:
+        return handle
+    if len(axes) != len(handle.shape) or len(set(axes)) < len(axes) or set(axes) - set("TCZYXS"):
+        raise ValueError(
+            f"open_image: axes must be one letter of TCZYXS for each of the "
+            f"{len(handle.shape)} axes {handle.shape}; got {axes!r} for {source}"
+        )
+    return replace(handle, axes=axes)
+
+
+def _opened(source: Path) -> Image:
+    if is_tiff(source):
+        from bioimage_tasks.io.tiff import open_tiff
+
+        return open_tiff(source)
+    if is_zarr(source):
+        from bioimage_tasks.io.zarrs import open_zarr
+
+        return open_zarr(source)
+    if is_vendor(source):
+        from bioimage_tasks.io.vendor import open_vendor
+
+        return open_vendor(source)
+    return _open_pillow(source)
+
+
+def _open_pillow(source: Path) -> Image:
+    from PIL import Image as PillowImage
+
+    with PillowImage.open(source) as image:
+        mode = "RGB" if image.mode == "P" else image.mode
+        samples = len(PillowImage.new(mode, (1, 1)).getbands())
+        shape = (image.height, image.width)
+        dtype = np.asarray(PillowImage.new(mode, (1, 1))).dtype
+
+    def load(where: Selection) -> Array:
+        from bioimage_tasks.io.tiff import chosen
+
+        return chosen(read_image(source), where)
+
+    if samples == 1:
+        return Image(str(source), "YX", shape, dtype, load)
+    return Image(str(source), "YXS", (*shape, samples), dtype, load)
+
+
+def image_shape(path: str | os.PathLike[str]) -> tuple[int, ...]:
+    """Return the shape of an image from its header, pixels unread.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, ModuleNotFoundError
+        As :func:`read_image`.
+    """
+    return open_image(path).shape
+
+
+def plane_shape(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return (height, width) of an image in pixels from its header.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, ModuleNotFoundError
+        As :func:`read_image`.
+    """
+    sizes = open_image(path).sizes
+    return sizes["Y"], sizes["X"]
