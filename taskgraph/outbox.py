@@ -15,6 +15,8 @@ from taskgraph.store import Record, Store
 
 #: Seconds a result may wait for company.
 PATIENCE = 0.1
+#: The same at most, where the workers are more than so many.
+MOST_PATIENCE, CROWD = 0.5, 20
 #: Bytes of results that may wait.
 MOST_BYTES = 32 << 20
 #: First and longest pause between two tries, in seconds.
@@ -92,11 +94,20 @@ class Outbox:
         self.records: list[Record] = []
         self.size = 0
         self.due = float("inf")  #: when the oldest record should be committed
+        self.hold = PATIENCE  #: how long a record waits for company
+
+    def among(self, workers: int) -> None:
+        """Take note how many workers there are: each of them reads every commit.
+
+        From :data:`CROWD` workers on commits become rarer, so that all of them together
+        don't grow with the square of their number.
+        """
+        self.hold = min(MOST_PATIENCE, PATIENCE * max(1.0, workers / CROWD))
 
     def add(self, record: Record, size: int, now: float) -> None:
         """Take in a record of so many bytes."""
         if not self.records:
-            self.due = now + PATIENCE
+            self.due = now + self.hold
         self.records.append(record)
         self.size += size
 

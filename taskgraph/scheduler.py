@@ -238,7 +238,11 @@ class Scheduler:
 
     def nodes_in(self, state: int) -> list[int]:
         """Return all nodes in a state."""
-        return [node for node, current in enumerate(self.state) if current == state]
+        nodes, node = [], self.state.find(state)
+        while node >= 0:  # from one to the next in C: a look at every node costs more
+            nodes.append(node)
+            node = self.state.find(state, node + 1)
+        return nodes
 
     def count(self, state: int) -> int:
         """Return how many nodes are in a state."""
@@ -381,16 +385,7 @@ class Scheduler:
 
     def summary(self) -> str:
         """Say what is left and why, for a message."""
-        words = (
-            "waiting",
-            "ready",
-            "leased here",
-            "done",
-            "failed",
-            "blocked",
-            "leased elsewhere",
-            "set aside",
-        )
+        words = ["waiting", "ready", "leased here", "done", "failed", "blocked", "leased elsewhere", "set aside"]
         counts = ((self.count(state), word) for state, word in enumerate(words))
         return ", ".join(f"{count} {word}" for count, word in counts if count)
 

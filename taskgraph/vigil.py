@@ -22,9 +22,13 @@ LONGEST_PAUSE = 0.5
 CENSUS = 2.0
 #: Seconds for which a list of workers is believed, for each worker in it, and at most: what
 #: it costs to make one grows with their number, and so does the number of those who ask.
-BELIEF, LONGEST_BELIEF = 0.02, 1.0
+BELIEF, LONGEST_BELIEF = 0.03, 3.0
 #: Seconds before a node is asked for again that is free by the books and yet can't be had.
 _RELUCTANT = 1.0
+#: Pause after a refused claim, in seconds for each other worker.
+_STEP = 0.0005
+#: Ready nodes that are looked through one by one after a refused claim.
+_FEW = 10_000
 
 
 class Vigil:
@@ -46,8 +50,9 @@ class Vigil:
         self._counted, self._census = 1, -1e9
         self._idle_since: float | None = None
         self._hope = -1e9  #: when something was last seen to be going on
-        self._pause = 0.0
+        self._pause = self._reluctance = 0.0
         self._freed: set[int] = set()
+        self._refused: set[int] = set()  #: by claims after the list of workers was made
         self._hosts: set[str] = set()
         #: What this worker holds true and in memory was judged by all tombstones up to here.
         self.epoch = self.store.tombstones().epoch
@@ -133,6 +138,7 @@ class Vigil:
         now = self.clock()
         if now - self._listed >= min(LONGEST_BELIEF, BELIEF * len(self._infos)):
             self._listed, self._infos = now, self.store.workers()
+            self._refused.clear()
         return self._infos
 
     def _meet(self) -> None:
@@ -156,6 +162,29 @@ class Vigil:
     def _others(self) -> list[WorkerInfo]:
         return [info for info in self._infos if info.alive and info.worker != self.name]
 
+    def refused(self, nodes: Sequence[int]) -> None:
+        """Set aside what others hold, as a claim has found; no older list says otherwise."""
+        self.scheduler.put(nodes, BUSY)
+        self._refused.update(nodes)
+
+    def stand_back(self) -> float:
+        """Set aside all that others hold, after a claim that got nothing; return a pause.
+
+        Near the end most of what is left is held by somebody. To find that out claim by
+        claim costs a look each, of as many segments as there are workers, for each of them.
+        So the pause grows with their number, and with each refusal in a row.
+        """
+        self._listing()
+        others = self._others()
+        graph, state = self.session.graph, self.scheduler.state
+        held = graph.nodes_of([key for info in others for key in info.keys])
+        buckets = {bucket for info in others for bucket in info.buckets}
+        if buckets and self.scheduler.count(READY) <= _FEW:
+            held += [n for n in self.scheduler.nodes_in(READY) if graph.buckets[n] in buckets]
+        self.scheduler.put((n for n in held if state[n] == READY), BUSY)
+        self._reluctance = min(LONGEST_PAUSE, 2 * self._reluctance or _STEP * len(others))
+        return self._reluctance
+
     def _free_busy(self) -> None:
         """Make ready again what no live worker holds any more."""
         busy = self.scheduler.nodes_in(BUSY)
@@ -163,7 +192,12 @@ class Vigil:
             keys = {key for info in self._others() for key in info.keys}
             buckets = {bucket for info in self._others() for bucket in info.buckets}
             mine = self.scheduler.keys
-            free = [n for n in busy if mine[n] not in keys and mine[n][0] not in buckets]
+            held = self._refused
+            free = [
+                n
+                for n in busy
+                if mine[n] not in keys and mine[n][0] not in buckets and n not in held
+            ]
             # An owner may seem dead to a listing and yet not be proven so to a claim.
             for node in self._freed.intersection(free):
                 self.set_aside(node, _RELUCTANT)
@@ -173,7 +207,7 @@ class Vigil:
     # -- resting --------------------------------------------------------------------------------
     def busy(self) -> None:
         """There is something to run: the next rest begins with a short pause."""
-        self._idle_since, self._pause = None, 0.0
+        self._idle_since, self._pause, self._reluctance = None, 0.0, 0.0
         self._freed.clear()
 
     def rest(self, idle_exit: float | None) -> str:

@@ -34,7 +34,6 @@ from taskgraph.outbox import Outbox, Patience
 from taskgraph.runner import Runner
 from taskgraph.scheduler import (
     BLOCKED,
-    BUSY,
     DONE,
     FAILED,
     LATER,
@@ -245,6 +244,7 @@ class Worker:
             self.quantum_ends = now + QUANTUM
         self.vigil.retry_due(now)
         workers = self.vigil.live_workers(now)
+        self.outbox.among(workers)
         nodes, coarse = self.scheduler.next_batch(workers, self.orders.batch_bytes)
         if not coarse or not nodes:
             self.let_go()
@@ -254,9 +254,11 @@ class Worker:
     def claim(self, nodes: list[int], coarse: bool) -> list[int]:
         """Lock nodes; return those that are held and still without a result."""
         got, busy = self.leases.take(nodes, coarse)
-        self.scheduler.put(busy, BUSY)
+        self.vigil.refused(busy)
         if len(busy) > len(got):
             self.scheduler.jump()
+            if not got:
+                self.sleep(self.vigil.stand_back())
         news = self.store.refresh()
         if self.vigil.outdated(news) or self.leases.epoch > self.vigil.epoch:
             self.scheduler.put(got, READY)

@@ -255,19 +255,18 @@ def parse(source: Source, offset: int, size: int) -> tuple[Block, bytes] | None:
     if len(header) < HEADER_SIZE or header[:4] != MAGIC:
         return None
     fields = Fields._make(FIELDS.unpack_from(header))
-    if fields.version != VERSION or fields.offset != offset:
+    _, version, _, _, n, context_bytes, input_bytes, payload_bytes, _, at = fields
+    if version != VERSION or at != offset:
         return None
-    keys_end = fields.context_bytes + fields.n * KEY_SIZE
-    length = keys_end + fields.n * ROW.size + fields.input_bytes
-    if offset + HEADER_SIZE + length + fields.payload_bytes > size:
+    keys_end = context_bytes + n * KEY_SIZE
+    length = keys_end + n * ROW.size + input_bytes
+    if offset + HEADER_SIZE + length + payload_bytes > size:
         return None
     head = source.pread(length, offset + HEADER_SIZE)
     (crc,) = CRC.unpack_from(header, FIELDS.size)
     if len(head) != length or crc32(head, crc32(header[: FIELDS.size])) != crc:
         return None
-    return Block(source, fields, head[: fields.context_bytes]), head[
-        fields.context_bytes : keys_end
-    ]
+    return Block(source, fields, head[:context_bytes]), head[context_bytes:keys_end]
 
 
 _known: dict[bytes, list[Context]] = {}

@@ -149,6 +149,11 @@ class FileSystem:
         """List a folder anew: ``opendir`` makes a network client ask its server."""
         return os.listdir(folder)
 
+    def inodes(self, folder: str) -> dict[str, int]:
+        """List a folder anew, each name with its inode, which costs no call of its own."""
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.inode() for entry in entries}
+
     def sync_folder(self, folder: str) -> None:
         """Make the names in a folder survive a power loss."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -71,19 +71,36 @@ class Housekeeping:
                 self._owners.leave(own)
 
     # -- packing -----------------------------------------------------------------
-    def merge(self, worker: str) -> None:
+    def merge(self, worker: str, *, thorough: bool) -> None:
         """Merge small finished segments where there are many; ``worker`` writes none itself."""
-        if len(self._view.segments) <= MOST_FINISHED:
-            return
-        self._view.look()
-        names = [name for name in self._finished({worker}) if self._view.segments[name].size < BIG]
-        if len(names) <= MOST_FINISHED:
+        if len(self._small_of_the_gone(worker, thorough)) <= MOST_FINISHED:
             return
         with self._tidying(worker) as held:
-            if held:
+            if not held:
+                return
+            self._view.look()  # another one may have merged them in the meantime
+            names = self._small_of_the_gone(worker, thorough)
+            if len(names) > MOST_FINISHED:
                 self._packer.pack(names, self._view.graveyard.known)
                 self._packer.tidy(self._copies())
                 self._view.look()
+
+    def _small_of_the_gone(self, worker: str, thorough: bool) -> list[str]:
+        """Return the small segments known here whose writer is over, or is ``worker``.
+
+        Those who left are known by one listing. The dead among the others, if ``thorough``,
+        are judged one by one: too much to do for each of many workers that end together.
+        """
+        known = self._view.segments
+        names = known if thorough else self._view.names()  # others may have merged them meanwhile
+        small = [name for name in names if name not in known or known[name].size < BIG]
+        if len(small) <= MOST_FINISHED:
+            return []
+        if thorough:
+            finished = set(self._finished({worker}))
+            return [name for name in small if name in finished]
+        there = self._owners.recorded() - {worker}
+        return [name for name in small if name.partition(".")[0] not in there]
 
     def pack(self, progress: Progress | None) -> Usage:
         """Merge all finished segments, fold tombstones, sweep litter."""

@@ -8,19 +8,41 @@ The front has fixed width, so that a note of what runs costs one write in place:
     JSON      the identity
 
 The id is read from here, never from a name and never from an inode number: ext4 gives a
-new file the number of the one just removed.
+new file the number of the one just removed. (Lists of workers do take a lock's inode: there
+a lock that has gone just now may be shown as another's for one list, and nothing follows.)
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from taskgraph.store import Identity, Key
 
 #: Width of the note of what runs, and of a worker's id.
 NOTE, ID = 64, 32
+
+
+@dataclass(slots=True)
+class Own:
+    """What this process keeps about one of its workers."""
+
+    content: bytes  #: of the owner file, as it was written
+    source: str  #: the file that the next lock is linked to
+    rotations: int = 0
+    notes: int = -1  #: descriptor that writes what runs
+    held: dict[str, str] = field(default_factory=dict)  #: lock name -> name that was linked
+    left: set[str] = field(default_factory=set)  #: files that an error may have left linked
+    sure: bool = True  #: False after an error: there may be locks that ``held`` misses
+
+
+@dataclass(slots=True)
+class Heart:
+    """An owner file opened once, to be beaten for its worker."""
+
+    descriptor: int
+    identity: Identity
 
 
 def pack_owner(worker: str, identity: Identity) -> bytes:

@@ -25,12 +25,19 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from backends.file_store.filesystem import FileSystem, store_error
 from backends.file_store.layout import Layout
 from backends.file_store.liveness import Processes, Pulses, Value
-from backends.file_store.ownerfile import NOTE, identity_of, note_of, owner_of, pack_owner
+from backends.file_store.ownerfile import (
+    NOTE,
+    Heart,
+    Own,
+    identity_of,
+    note_of,
+    owner_of,
+    pack_owner,
+)
 from taskgraph.errors import StoreError
 from taskgraph.store import Identity, Key, WorkerInfo
 
@@ -38,27 +45,6 @@ from taskgraph.store import Identity, Key, WorkerInfo
 _ENOUGH = 16384
 #: From this lease time on the store is taken to lie on a network mount.
 NETWORK_LEASE = 60.0
-
-
-@dataclass(slots=True)
-class Own:
-    """What this process keeps about one of its workers."""
-
-    content: bytes  #: of the owner file, as it was written
-    source: str  #: the file that the next lock is linked to
-    rotations: int = 0
-    notes: int = -1  #: descriptor that writes what runs
-    held: dict[str, str] = field(default_factory=dict)  #: lock name -> name that was linked
-    left: set[str] = field(default_factory=set)  #: files that an error may have left linked
-    sure: bool = True  #: False after an error: there may be locks that ``held`` misses
-
-
-@dataclass(slots=True)
-class Heart:
-    """An owner file opened once, to be beaten for its worker."""
-
-    descriptor: int
-    identity: Identity
 
 
 class Owners:
@@ -156,7 +142,7 @@ class Owners:
         no name is looked at. Once it is gone the worker was taken for dead and tidied away:
         a name may be another's by now.
         """
-        trusted = self.recorded(worker)
+        trusted = self.has_record(worker)
         for name in files:
             if trusted or self.holder(name) == worker:
                 self.fs.discard(self.layout.lock(name))
@@ -259,25 +245,38 @@ class Owners:
         """Return whether a time of change is two lease times before the server's ``now`` (ns)."""
         return now - mtime_ns >= 2e9 * self.lease_seconds
 
-    def recorded(self, worker: str) -> bool:
+    def has_record(self, worker: str) -> bool:
         """Return whether a worker has an owner record."""
         return self._seen(self.layout.owner(worker)) is not None
 
     def infos(self) -> list[WorkerInfo]:
         """Look at all workers with an owner record."""
         with self.told():
-            names = self.names()
+            listing = self._listing()
+            owners = [name for name in listing if name[:2] == "o."]
+            linked = {listing[name]: name.split(".")[1] for name in owners if listing[name]}
             held: dict[str, list[str]] = {}
-            for name in names:
+            for name, inode in listing.items():
                 if name[:2] in ("k.", "b."):
-                    held.setdefault(self.holder(name), []).append(name)
+                    worker = linked.get(inode) or self.holder(name)
+                    held.setdefault(worker, []).append(name)
             now = self.server_time()
-            found = [
-                self._info(name, now, held)
-                for name in names
-                if name[:2] == "o." and name.count(".") == 1
-            ]
+            found = [self._info(name, now, held) for name in owners if name.count(".") == 1]
         return [info for info in found if info is not None]
+
+    def recorded(self) -> set[str]:
+        """List the workers with an owner record, dead or alive."""
+        with self.told():
+            return {name[2:] for name in self.names() if name[:2] == "o." and name.count(".") == 1}
+
+    def _listing(self) -> dict[str, int]:
+        """List the folder with inodes: a lock has that of its owner file, so it needs no look.
+
+        Where a file system says too little by its listings, 0 stands for an inode.
+        """
+        if not self.layout.links or self.lease_seconds > NETWORK_LEASE:
+            return dict.fromkeys(self.names(), 0)
+        return self.fs.inodes(self.layout.locks)
 
     def names(self) -> list[str]:
         """List the folder of owners and locks anew."""
@@ -314,10 +313,14 @@ class Owners:
             self.fs.let_go(descriptor)
 
     def _info(self, name: str, now: int | None, held: dict[str, list[str]]) -> WorkerInfo | None:
-        worker = name[2:]
-        seen = self._seen(self.layout.lock(name), worker)
-        if seen is None:
+        worker, path = name[2:], self.layout.lock(name)
+        try:
+            seen, content = self.fs.again(lambda: self._whole(path))
+        except FileNotFoundError:
             return None
+        if worker not in self._identities:
+            self._identities[worker] = identity_of(content)
+        moved = self._pulses.moved(worker, _value(seen))
         silent = self._pulses.look(worker, _value(seen))
         age = silent if now is None else max(0.0, (now - seen.st_mtime_ns) / 1e9)
         identity = self._identities[worker]
@@ -325,18 +328,19 @@ class Owners:
         return WorkerInfo(
             worker,
             identity,
-            age < self.lease_seconds and not self._processes.gone(identity),
+            age < self.lease_seconds and (moved or not self._processes.gone(identity)),
             age,
             tuple(dict.fromkeys(map(bytes.fromhex, _words(locks, "k")))),
             tuple(dict.fromkeys(int(word, 16) for word in _words(locks, "b"))),
-            self._note(name),
+            note_of(content),
         )
 
-    def _note(self, name: str) -> Key:
+    def _whole(self, path: str) -> tuple[os.stat_result, bytes]:
+        descriptor = self.fs.open(path)
         try:
-            return note_of(self.fs.read_file(self.layout.lock(name)))
-        except FileNotFoundError:
-            return b""
+            return self.fs.fstat(descriptor), self.fs.pread(descriptor, _ENOUGH, 0)
+        finally:
+            self.fs.let_go(descriptor)
 
     # -- files -------------------------------------------------------------------
     def _write(self, path: str, content: bytes) -> None:

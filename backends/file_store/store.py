@@ -151,7 +151,7 @@ class FileStore:
         """Create an owner record and return the worker's id."""
         worker = self._owners.enter(identity)
         with self._told():
-            self._house.merge(worker)
+            self._house.merge(worker, thorough=True)
         return worker
 
     def beat(self, worker: str) -> bool:
@@ -169,7 +169,7 @@ class FileStore:
             with self._told():
                 if writer is not None:
                     writer.abandon()
-                self._house.merge(worker)
+                self._house.merge(worker, thorough=False)
         finally:
             self._owners.leave(worker)
 

@@ -113,9 +113,11 @@ class View:
 
     def _settle(self) -> None:
         previous: set[str] | None = None
+        whole = False
         for tries in count():
             names = self.names()
-            whole = self._read(names)
+            if not (whole and names == previous):  # else all of them were read between two listings
+                whole = self._read(names)
             if names == previous and (whole or tries > STUBBORN):
                 gone = set(self.segments) - (names - self.superseded)
                 for name in gone:

@@ -208,7 +208,7 @@ def test_a_release_that_removes_what_it_took_over_is_caught(
 def test_an_unlink_without_a_look_after_being_tidied_away_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Owners, "recorded", lambda *_: True)
+    monkeypatch.setattr(Owners, "has_record", lambda *_: True)
     with pytest.raises(AssertionError, match="live lock is disturbed"):
         stopped(tmp_path / "s", "ran", 1, tidied=True)
 
