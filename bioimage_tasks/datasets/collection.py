@@ -119,6 +119,13 @@ class ImageCollection:
         """
         raise NotImplementedError(f"{type(self).__name__} must implement list_images")
 
+    def check_root(self) -> None:
+        """Raise ``FileNotFoundError`` unless the root is there."""
+        if not self.root.is_dir():
+            raise FileNotFoundError(
+                f"{type(self).__name__}: the folder of the collection must exist; got {self.root}"
+            )
+
     def images(self) -> list[ImageRef]:
         """Return references in a fixed order, with the options applied.
 
@@ -135,10 +142,7 @@ class ImageCollection:
         return found if self.n_samples is None else self._drawn(found, self.n_samples)
 
     def _listed(self) -> list[ImageRef]:
-        if not self.root.is_dir():
-            raise FileNotFoundError(
-                f"{type(self).__name__}: the folder of the collection must exist; got {self.root}"
-            )
+        self.check_root()
         if self.part == "all":
             return [image for part in self.parts for image in self.list_images(self.root, part)]
         if self.part not in self.parts:

@@ -8,41 +8,60 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bioimage_tasks.datasets.base import ImageRef
-from bioimage_tasks.io import SUFFIXES
+from bioimage_tasks.datasets.base import ImageRef, LabelsRef
+from bioimage_tasks.datasets.collection import ImageCollection
+from bioimage_tasks.datasets.pairing import check_partners, keyed
+from bioimage_tasks.datasets.registry import register
+from bioimage_tasks.io import EVERY_SUFFIX
 
-#: This many missing partners are named in a message; the rest is counted.
-NAMED = 5
+#: Forms of annotation that are no images; they don't say how large theirs is either.
+_SUFFIXES = {"polygons-xml": (".xml",)}
 
 
-@dataclass(frozen=True)
-class FolderCollection:
+@register
+class FolderCollection(ImageCollection):
     """Images and labels paired by stem: ``FolderCollection("images", "labels").images()``.
 
-    Attributes
+    Parameters
     ----------
     images_folder : str or path
     labels_folder : str or path, optional
         Without it the images have no gold standard.
     channel : int, optional
-        Channel of every image.
+        Channel of every image; ``channels`` is the general form.
     groups : mapping of str to str
         Group of a stem; those not named get "".
+    kind : str
+        Form of the annotations, one of :func:`bioimage_tasks.datasets.annotations.kinds`.
+    options
+        Those of :class:`~bioimage_tasks.datasets.collection.ImageCollection`.
     """
 
-    images_folder: str | os.PathLike[str]
-    labels_folder: str | os.PathLike[str] | None = None
-    channel: int | None = None
-    groups: Mapping[str, str] = field(default_factory=dict)
-    name: str = "folder"
-    licence: str = "the owner's"
-    citation: str = "the owner's"
-    layout: str = "IMAGES/<stem>.<suffix> and LABELS/<stem>.<suffix>"
+    name = "folder"
+    licence = "the owner's"
+    citation = "the owner's"
+    layout = "IMAGES/<stem>.<suffix> and LABELS/<stem>.<suffix>"
 
-    def images(self) -> list[ImageRef]:
+    def __init__(
+        self,
+        images_folder: str | os.PathLike[str],
+        labels_folder: str | os.PathLike[str] | None = None,
+        channel: int | None = None,
+        groups: Mapping[str, str] | None = None,
+        kind: str = "instances",
+        **options: Any,
+    ) -> None:
+        if channel is not None:
+            options.setdefault("channels", channel)
+        super().__init__(images_folder, **options)
+        self.labels_folder = None if labels_folder is None else Path(labels_folder)
+        self.groups = dict(groups or {})
+        self.kind = kind
+
+    def list_images(self, root: Path, part: str) -> list[ImageRef]:
         """Return the images sorted by stem.
 
         Raises
@@ -52,20 +71,30 @@ class FolderCollection:
         ValueError
             Two files of a folder share a stem.
         """
-        images = files_by_stem(Path(self.images_folder))
+        images = files_by_stem(root)
         if self.labels_folder is None:
             labels: dict[str, str] = {}
         else:
-            labels = files_by_stem(Path(self.labels_folder))
-            _check_partners(images, labels, Path(self.images_folder), Path(self.labels_folder))
-        return [
-            ImageRef(path, labels.get(stem), self.groups.get(stem, ""), stem, self.channel)
-            for stem, path in images.items()
-        ]
+            labels = files_by_stem(self.labels_folder, _SUFFIXES.get(self.kind, EVERY_SUFFIX))
+            check_partners(images, labels)
+        return [self._reference(stem, path, labels.get(stem)) for stem, path in images.items()]
+
+    def _reference(self, stem: str, path: str, labels: str | None) -> ImageRef:
+        group = self.groups.get(stem, "")
+        if labels is None or self.kind == "instances":
+            return ImageRef(path, labels, group, stem)
+        gold = LabelsRef(labels, kind=self.kind, like=path if self.kind in _SUFFIXES else "")
+        return ImageRef(path, None, group, stem, annotations=((self.kind, gold),))
 
 
-def files_by_stem(folder: Path) -> dict[str, str]:
+def files_by_stem(folder: Path, suffixes: tuple[str, ...] = EVERY_SUFFIX) -> dict[str, str]:
     """Return stem -> path of the images in a folder, sorted; hidden files are passed over.
+
+    Parameters
+    ----------
+    folder : Path
+    suffixes : tuple of str
+        In lower case; other files are passed over.
 
     Raises
     ------
@@ -76,31 +105,9 @@ def files_by_stem(folder: Path) -> dict[str, str]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"a folder of images must exist; got {folder}")
-    found: dict[str, str] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        if path.stem in found:
-            raise ValueError(
-                f"each image needs a stem of its own, pairs are made by it; "
-                f"got {found[path.stem]} and {path}"
-            )
-        found[path.stem] = str(path)
+    found = keyed(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
     if not found:
         raise FileNotFoundError(
-            f"a folder of images must hold files ending with {', '.join(SUFFIXES)}; got {folder}"
+            f"a folder of images must hold files ending with {', '.join(suffixes)}; got {folder}"
         )
     return found
-
-
-def _check_partners(
-    images: Mapping[str, str], labels: Mapping[str, str], images_at: Path, labels_at: Path
-) -> None:
-    alone = [f"{images_at / stem} has no labels" for stem in images if stem not in labels]
-    alone += [f"{labels_at / stem} has no image" for stem in labels if stem not in images]
-    if alone:
-        more = f" and {len(alone) - NAMED} more" if len(alone) > NAMED else ""
-        raise FileNotFoundError(
-            f"images and labels must come in pairs of one stem; got {'; '.join(alone[:NAMED])}"
-            f"{more}"
-        )

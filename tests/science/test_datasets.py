@@ -39,7 +39,7 @@ def test_folders_are_paired_by_stem(folder):
 
 @pytest.mark.parametrize(
     ("gone", "message"),
-    [("labels/b.tif", "images/b has no labels"), ("images/a.png", "labels/a has no image")],
+    [("labels/b.tif", "images/b.png has no labels"), ("images/a.png", "labels/a.tif has no image")],
 )
 def test_a_missing_partner_is_named(folder, gone, message):
     (folder / gone).unlink()
