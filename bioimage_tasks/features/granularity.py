@@ -1,6 +1,6 @@
 """Granularity: how much of an object's light sits in grains of each size.
 
-An image and labels come in, the share of light that an opening by each larger disc takes
+An image and labels come in, the share of light that an opening by each larger octagon takes
 away goes out, an object a row. The granulometric pattern spectrum: Matheron 1975; Maragos
 1989, doi:10.1109/34.192465.
 """
@@ -53,11 +53,20 @@ def granularity(
 
 
 def _opened(pixels: npt.NDArray[np.float32], radius: int) -> npt.NDArray[np.float32]:
-    """Open by a disc (2D: an octagon-like sequence of small steps, fast at any radius)."""
-    from skimage.morphology import ball, disk, opening
+    """Open by an octagon, in 3D by its like, as a series of small steps.
 
-    if pixels.ndim == 3:
-        opened: npt.NDArray[np.float32] = opening(pixels, ball(radius, decomposition="sequence"))
-    else:
-        opened = opening(pixels, disk(radius, decomposition="sequence"))
+    The sum of ``square`` boxes and ``cross`` diamonds of radius 1: as wide along the axes as
+    along the diagonals, the same in every mirror, fast at any radius.
+    """
+    from scipy.ndimage import generate_binary_structure
+    from skimage.morphology import opening
+
+    edge = np.sqrt(pixels.ndim)
+    square = round(radius * (edge - 1) / (pixels.ndim - 1))
+    footprint = [
+        (generate_binary_structure(pixels.ndim, reach), times)
+        for reach, times in ((pixels.ndim, square), (1, radius - square))
+        if times
+    ]
+    opened: npt.NDArray[np.float32] = opening(pixels, footprint)
     return opened

@@ -1,8 +1,9 @@
 """Local binary patterns: how often a pixel's neighbours are brighter than it, and which.
 
 An image and labels come in, the share of every rotation-invariant pattern an object goes
-out. Codes are made once for the whole image by mahotas and counted by object. Must not know
-grey levels: patterns don't change with gain and offset.
+out. Codes are made once for the whole image and counted by object; they are scikit-image's
+with ``method="ror"``, but an equal neighbour is not a brighter one. Must not know grey
+levels: patterns don't change with gain and offset.
 
 Ojala, Pietikainen, Maenpaa 2000, doi:10.1007/3-540-45054-8_27.
 """
@@ -17,6 +18,7 @@ from bioimage_tasks.features.grouped import numbering, ratio
 from bioimage_tasks.features.registry import register
 from bioimage_tasks.features.table import FeatureTable, Values
 
+Codes = npt.NDArray[np.int64]
 #: Where a neighbour outside of its pixel's object comes from.
 NEIGHBOURS = ("image", "zero")
 
@@ -42,9 +44,9 @@ def lbp(
     points : int
         Neighbours on the circle, 2 to 12: 36 patterns for 8, 352 for 12.
     neighbours : str
-        ``"image"``: a neighbour outside of the object is the image's own. ``"zero"``: it is
-        0, as in ``mahotas.features.lbp`` on the object's masked crop with
-        ``ignore_zeros=True``; the rim of an object then tells its shape too.
+        ``"image"``: a neighbour outside of the object is the image's own, beyond the image
+        its edge. ``"zero"``: it is 0, as if the object lay alone on black; its rim then
+        tells its shape too.
 
     Raises
     ------
@@ -64,32 +66,63 @@ def lbp(
     )
 
 
-def _patterns(points: int) -> npt.NDArray[np.int64]:
-    """Return the codes that are the least of their rotations."""
+def least_rotations(points: int) -> Codes:
+    """Return for every code the least of its rotations, shape (2**points,)."""
     codes = np.arange(1 << points)
     least = codes.copy()
     for turn in range(1, points):
         least = np.minimum(least, (codes >> turn | codes << (points - turn)) & (1 << points) - 1)
-    return np.flatnonzero(least == codes)
+    return least
+
+
+def _patterns(points: int) -> Codes:
+    least = least_rotations(points)
+    return np.flatnonzero(least == np.arange(len(least)))
+
+
+def lbp_codes(image: Array, radius: float, points: int, outside: str = "edge") -> Codes:
+    """Return the rotation-invariant code of every pixel, shape of the image.
+
+    ``outside`` is numpy's padding mode beyond the image, ``"edge"`` or ``"constant"`` (0).
+    """
+    pixels = image.astype(np.float64)
+    rim = int(np.ceil(radius)) + 1
+    padded = np.pad(pixels, rim, mode=outside)  # type: ignore[call-overload]
+    higher = pixels + 1e-9 * np.abs(pixels).max(initial=1)
+    codes = np.zeros(image.shape, dtype=np.int64)
+    for place, angle in enumerate(np.linspace(0, 2 * np.pi, points, endpoint=False)):
+        down, across = (round(radius * float(way), 5) for way in (-np.sin(angle), np.cos(angle)))
+        codes |= (_shifted(padded, rim, down, across) > higher).astype(np.int64) << place
+    return least_rotations(points)[codes]
+
+
+def _shifted(padded: Array, rim: int, down: float, across: float) -> Values:
+    """Return the values at an offset from every inner pixel, linear between four."""
+    top, left = int(np.floor(down)), int(np.floor(across))
+    height, width = (side - 2 * rim for side in padded.shape)
+    total = np.zeros((height, width))
+    for row, share in ((top, 1 - (down - top)), (top + 1, down - top)):
+        for column, part in ((left, 1 - (across - left)), (left + 1, across - left)):
+            if share * part > 0:
+                rows = slice(rim + row, rim + row + height)
+                total += share * part * padded[rows, rim + column : rim + column + width]
+    return total
 
 
 def _of_image(image: Array, labels: Labels | None, radius: float, points: int) -> Values:
-    from mahotas.features.lbp import lbp_transform
-
     flat, count = numbering(image, labels)
-    codes = lbp_transform(image.astype(np.float64), radius, points).ravel().astype(np.int64)
+    codes = lbp_codes(image, radius, points).ravel()
     kinds = 1 << points
     table = np.bincount(flat.astype(np.int64) * kinds + codes, minlength=(count + 1) * kinds)
     return table.reshape(count + 1, kinds)[1:, _patterns(points)].astype(np.float64)
 
 
 def _of_crops(image: Array, labels: Labels, radius: float, points: int) -> Values:
-    from mahotas.features import lbp as of_crop
-
     from bioimage_tasks.features.crops import crops
 
-    counts = np.zeros((int(labels.max()), len(_patterns(points))))
+    patterns = _patterns(points)
+    counts = np.zeros((int(labels.max()), len(patterns)))
     for place, crop in crops(image, labels):
-        if crop.any():
-            counts[place] = of_crop(crop.astype(np.float64), radius, points, ignore_zeros=True)
+        codes = lbp_codes(crop, radius, points, "constant")[crop != 0]
+        counts[place] = np.bincount(codes, minlength=1 << points)[patterns]
     return counts

@@ -30,8 +30,9 @@ Floats = npt.NDArray[np.float32]
 POINTS = ("dense", "interest")
 #: A window of SURF is this many pixels wide at scale 1.
 WINDOW = 20
-#: Deviation that an image is brought to before interest points are sought, so that gain
-#: and offset of the camera do not move SURF's threshold.
+#: SURF's threshold is meant for an image of this deviation, and is scaled to the image's.
+#: The image itself is left as it is: of whole numbers all sums are exact, and where rounding
+#: decides between two orientations a descriptor may turn.
 DEVIATION = 40.0
 
 
@@ -101,8 +102,9 @@ def describe(
     image : array_like
         Shape (height, width), any real dtype.
     points : str
-        ``"dense"``: a grid at each of the scales. ``"interest"``: the strongest blobs
-        that SURF's detector finds, each at its own scale.
+        ``"dense"``: a grid at each of the scales, the image mirrored beyond its border.
+        ``"interest"``: the strongest blobs, bright or dark, that SURF's detector finds, each
+        at its own scale and not closer to the border than its window reaches.
     scales : tuple of float
         Of the grid; a window is 20 pixels wide at scale 1.
     spacing : float
@@ -110,7 +112,7 @@ def describe(
     max_points : int
         Of interest points, the strongest.
     threshold : float
-        An interest point's least strength, in an image brought to a deviation of 40.
+        An interest point's least strength, for an image of a deviation of 40 grey values.
     min_contrast : float
         Grid points whose window deviates by less than this share of the image's own
         deviation are left out: empty background, all alike but for noise. 0 keeps all.
@@ -136,10 +138,9 @@ def describe(
     deviation = pixels.std()
     if deviation == 0:
         return _from_rows(np.zeros((0, 70)))
-    pixels = (pixels - pixels.mean()) * (DEVIATION / deviation)
     if points == "interest":
-        return _interesting(pixels, max_points, threshold)
-    return _dense(pixels, scales, spacing, min_contrast)
+        return _interesting(pixels, max_points, threshold * (deviation / DEVIATION) ** 2)
+    return _dense(pixels, scales, spacing, min_contrast * deviation)
 
 
 def _interesting(pixels: Array, max_points: int, threshold: float) -> Descriptors:
@@ -156,16 +157,20 @@ def _dense(
 ) -> Descriptors:
     from mahotas.features.surf import descriptors, integral
 
-    table = integral(pixels)
+    # mahotas leaves out points within 16 scales of the border: mirrored, all are kept.
+    rim = int(np.ceil(16 * max(scales))) + 2
+    table = integral(np.pad(pixels, rim, mode="symmetric"))
     rows = [np.zeros((0, 70))]
     for scale in scales:
         grid = _grid(pixels.shape, max(1.0, spacing * scale))
         if min_contrast:
-            grid = grid[_contrast(pixels, grid, scale) >= min_contrast * DEVIATION]
+            grid = grid[_contrast(pixels, grid, scale) >= min_contrast]
         if len(grid):
             asked = np.ones((len(grid), 5))
-            asked[:, :2], asked[:, 2] = grid, scale
-            rows.append(descriptors(table, asked, is_integral=True))
+            asked[:, :2], asked[:, 2] = grid + rim, scale
+            found = descriptors(table, asked, is_integral=True)
+            found[:, :2] -= rim
+            rows.append(found)
     return _from_rows(np.concatenate(rows))
 
 
@@ -183,6 +188,7 @@ def _contrast(
     from scipy.ndimage import uniform_filter
 
     size = max(3, round(WINDOW * scale))
+    pixels = pixels - pixels.mean()
     mean, squares = uniform_filter(pixels, size), uniform_filter(pixels**2, size)
     rows, columns = grid.astype(np.int64).T
     variance = (squares - mean**2)[rows, columns]

@@ -7,17 +7,31 @@ makes the generators.
 
 from __future__ import annotations
 
+from bioimage_tasks.tasks.features import (
+    bag_of_words,
+    codebook,
+    descriptors,
+    features,
+    stacked,
+    write_features,
+)
 from bioimage_tasks.tasks.reporting import table, write_csv, write_text
 from bioimage_tasks.tasks.segmenting import Setting, best, load, overlay, score, segment
 
 __all__ = [
     "Setting",
+    "bag_of_words",
     "best",
+    "codebook",
+    "descriptors",
+    "features",
     "load",
     "overlay",
     "score",
     "segment",
+    "stacked",
     "table",
     "write_csv",
+    "write_features",
     "write_text",
 ]
