@@ -10,7 +10,17 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-_ROOMS = ("checks", "datasets", "features", "io", "metrics", "plots", "segmentation", "tasks")
+_ROOMS = (
+    "checks",
+    "datasets",
+    "features",
+    "io",
+    "learning",
+    "metrics",
+    "plots",
+    "segmentation",
+    "tasks",
+)
 
 __all__ = list(_ROOMS)
 
