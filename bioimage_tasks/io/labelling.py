@@ -49,7 +49,7 @@ def _indices(path: str | os.PathLike[str]) -> Array:
         from PIL import Image, UnidentifiedImageError
 
         try:
-            with Image.open(source) as image:
+            with Image.open(source, formats=("PNG", "JPEG")) as image:
                 if image.mode == "P":
                     return np.asarray(image)
         except UnidentifiedImageError as trouble:

@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 
 PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".dib")
+#: What may lie behind those suffixes: a PNG called .jpg is read, a TIFF so called is not.
+PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "DIB")
 TIFF_SUFFIXES = (".tif", ".tiff")
 #: OME-Zarr images are folders.
 ZARR_SUFFIXES = (".zarr",)

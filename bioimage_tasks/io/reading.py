@@ -15,7 +15,7 @@ import numpy as np
 
 from bioimage_tasks.checks import Array
 from bioimage_tasks.io.image import Image, Selection
-from bioimage_tasks.io.names import existing, is_tiff, is_vendor, is_zarr
+from bioimage_tasks.io.names import PILLOW_FORMATS, existing, is_tiff, is_vendor, is_zarr
 
 
 def read_image(path: str | os.PathLike[str]) -> Array:
@@ -65,7 +65,7 @@ def read_image(path: str | os.PathLike[str]) -> Array:
 def _read_pillow(path: Path) -> Array:
     from PIL import Image as PillowImage
 
-    with PillowImage.open(path) as image:
+    with PillowImage.open(path, formats=PILLOW_FORMATS) as image:
         # A palette image shows colours; its index numbers mean nothing to a reader.
         return np.asarray(image.convert("RGB") if image.mode == "P" else image)
 
@@ -130,7 +130,7 @@ def _opened(source: Path) -> Image:
 def _open_pillow(source: Path) -> Image:
     from PIL import Image as PillowImage
 
-    with PillowImage.open(source) as image:
+    with PillowImage.open(source, formats=PILLOW_FORMATS) as image:
         mode = "RGB" if image.mode == "P" else image.mode
         samples = len(PillowImage.new(mode, (1, 1)).getbands())
         shape = (image.height, image.width)

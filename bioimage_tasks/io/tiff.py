@@ -6,9 +6,13 @@ imagecodecs is not installed.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 from math import prod
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,38 @@ from bioimage_tasks.io.pixelsize import of_tiff
 
 #: What tifffile says when a compression needs a package that is not there.
 _NEEDS = "requires the 'imagecodecs' package"
+#: What tifffile logs of a file that ends too early.
+_CUT = ("invalid page offset", "failed to reshape", "corrupt")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a TIFF; one that was cut off raises, where tifffile reads what is left."""
+    from tifffile import TiffFile, logger
+
+    trouble: list[str] = []
+
+    def note(record: logging.LogRecord) -> bool:
+        if record.thread != get_ident() or record.levelno < logging.ERROR:
+            return True
+        trouble.append(record.getMessage())
+        return False
+
+    logger().addFilter(note)
+    try:
+        with TiffFile(path) as tiff:
+            _check_whole(tiff, path, trouble)
+            yield tiff
+            _check_whole(tiff, path, trouble)
+    finally:
+        logger().removeFilter(note)
+
+
+def _check_whole(tiff: Any, path: Path, trouble: list[str]) -> None:
+    series = tiff.series[0] if len(tiff.series) else None
+    cut = [each for each in trouble if any(sign in each for sign in _CUT)]
+    if series is None or cut or any(page is None for page in series.pages):
+        raise ValueError(f"{path} is cut off: {'; '.join(cut) or 'pages are missing'}")
 
 
 def read_tiff(path: Path) -> Array:
@@ -30,9 +66,7 @@ def read_tiff(path: Path) -> Array:
     ValueError
         The file is damaged, or compressed in a way that needs imagecodecs.
     """
-    from tifffile import TiffFile
-
-    with TiffFile(path) as tiff:
+    with _opened(path) as tiff:
         try:
             return np.asarray(tiff.asarray())
         except ValueError as trouble:
@@ -51,9 +85,7 @@ def open_tiff(path: Path) -> Image:
     ValueError
         The file is no TIFF.
     """
-    from tifffile import TiffFile
-
-    with TiffFile(path) as tiff:
+    with _opened(path) as tiff:
         series = tiff.series[0]
         shape = tuple(int(size) for size in series.shape)
         axes = named(str(series.axes), shape, path)
@@ -68,9 +100,7 @@ def open_tiff(path: Path) -> Image:
 
 def _load(path: Path, where: Selection) -> Array:
     """Read the pages, and of large pages the tiles, that a selection needs."""
-    from tifffile import TiffFile
-
-    with TiffFile(path) as tiff:
+    with _opened(path) as tiff:
         series = tiff.series[0]
         inner = series.pages[0].shape if len(series.pages) else ()
         outer = len(series.shape) - len(inner)
@@ -101,7 +131,10 @@ def _page(path: Path, tiff: Any, page: Any, where: Selection) -> Array:
 
 def _tiles(tiff: Any, page: Any, where: Selection) -> Array:
     """Decode only the tiles that a region touches."""
-    rows, columns = (range(n)[w] for n, w in zip(page.shape, where, strict=False))  # type: ignore[index]
+    rows, columns = (
+        range(size)[entry] if isinstance(entry, slice) else range(0)
+        for size, entry in zip(page.shape[:2], where[:2], strict=True)
+    )
     out = np.zeros((len(rows), len(columns), *page.shape[2:]), page.dtype)
     down, across = page.tilelength, page.tilewidth
     per_row = -(-page.imagewidth // across)
@@ -142,7 +175,7 @@ def _by_pillow(path: Path, page: Any, trouble: ValueError) -> Array:
     from PIL import Image as PillowImage
 
     try:
-        with PillowImage.open(path) as image:
+        with PillowImage.open(path, formats=("TIFF",)) as image:
             image.seek(page.index)
             pixels = np.asarray(image)
     except (OSError, EOFError, SyntaxError) as other:
