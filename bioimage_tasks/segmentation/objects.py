@@ -7,6 +7,8 @@ the mask was made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,18 +21,24 @@ BORDERS = ("keep", "clear")
 BORDER_SHARE = 0.3
 
 
-def distance_map(mask: Mask) -> Floats:
+def distance_map(mask: Mask, sampling: Sequence[float] | None = None) -> Floats:
     """Return each pixel's distance to the background in pixels (Euclidean, exact).
 
-    mahotas is three times faster at it than SciPy. A mask without background has
-    distance to the rim of the image.
+    mahotas is three times faster at it than SciPy, which does it in 3D and where pixels are
+    not square: ``sampling`` is the distance between pixels along each axis, in units of the
+    last. A mask without background has distance to the rim of the image.
     """
-    import mahotas
-
     if mask.all():
-        inner: Floats = distance_map(np.pad(mask, 1))[1:-1, 1:-1]
+        inner: Floats = distance_map(np.pad(mask, 1), sampling)[(slice(1, -1),) * mask.ndim]
         return inner
-    distance: Floats = np.sqrt(mahotas.distance(mask)).astype(np.float32)
+    if mask.ndim == 2 and sampling is None:
+        import mahotas
+
+        squared: Floats = np.sqrt(mahotas.distance(mask)).astype(np.float32)
+        return squared
+    from scipy.ndimage import distance_transform_edt
+
+    distance: Floats = distance_transform_edt(mask, sampling).astype(np.float32)
     return distance
 
 
