@@ -1,43 +1,39 @@
 """U2OS nuclei outlined by hand by L. P. Coelho: 48 fields, 1831 nuclei.
 
-The folder comes in, references go out. The originals lie in the authors' repository
-(github.com/luispedro/Coelho2009_ISBI_NuclearSegmentation, collection "gnf").
+The folder comes in, references go out. The originals lie in the authors' repository, which
+is :class:`~bioimage_tasks.datasets.murphylab.MurphyLab`, collection "gnf".
 """
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef
-from bioimage_tasks.datasets.folder import FolderCollection
+from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.published import Published
+from bioimage_tasks.datasets.registry import register
 
-#: Fields that the authors kept; they rejected two as out of focus.
-FIELDS = 48
 
+@register
+class NucleiU2osHand(Published):
+    """The hand-segmented U2OS collection: ``NucleiU2osHand("nuclei-u2os-hand").images()``."""
 
-@dataclass(frozen=True)
-class NucleiU2osHand:
-    """The hand-segmented U2OS collection: ``NucleiU2osHand("nuclei-u2os-hand").images()``.
-
-    Attributes
-    ----------
-    root : str or path
-        Folder with ``images`` and ``labels``.
-    """
-
-    root: str | os.PathLike[str]
-    name: str = "nuclei-u2os-hand"
-    licence: str = "none stated; the authors ask to be cited"
-    citation: str = (
+    name = "nuclei-u2os-hand"
+    title = "U2OS nuclei, fluorescence"
+    licence = "none stated; the authors ask to be cited"
+    citation = (
         "Coelho, Shariff, Murphy. Nuclear segmentation in microscope cell images: a "
         "hand-segmented dataset and comparison of algorithms. ISBI 2009, 518-521, "
         "doi:10.1109/ISBI.2009.5193098"
     )
-    layout: str = "ROOT/images/dna-NN.png (8-bit grey) and ROOT/labels/dna-NN.png (0, 1..n)"
+    url = "https://github.com/luispedro/Coelho2009_ISBI_NuclearSegmentation"
+    layout = "images/dna-NN.png (8-bit grey), labels/dna-NN.png (0, 1..n)"
+    expected = ("images/*.png", "labels/*.png")
+    annotated = "48 images, every nucleus"
+    grouping = '"u2os" for all: one experiment'
+    quirks = ("a subset of murphylab, channels and numbers made uniform",)
 
-    def images(self) -> list[ImageRef]:
+    def list_images(self, root: Path, part: str) -> list[ImageRef]:
         """Return the fields sorted by number; all are of one experiment, group "u2os".
 
         Raises
@@ -45,9 +41,7 @@ class NucleiU2osHand:
         FileNotFoundError
             A folder, an image or a label image is missing.
         """
-        root = Path(self.root)
-        found = FolderCollection(root / "images", root / "labels").images()
-        return [
-            ImageRef(image.path, image.labels_path, group="u2os", name=image.name)
-            for image in found
-        ]
+        images = keyed(files(root, "images/*.png"))
+        labels = keyed(files(root, "labels/*.png"))
+        check_partners(images, labels)
+        return [ImageRef(path, labels[name], "u2os", name) for name, path in images.items()]

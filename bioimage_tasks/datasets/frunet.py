@@ -1,0 +1,62 @@
+"""Small extracellular vesicles in transmission electron microscopy (FRU-Net).
+
+The authors' folder comes in, references go out.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bioimage_tasks.datasets.base import ImageRef
+from bioimage_tasks.datasets.layouts import inside
+from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.published import Published
+from bioimage_tasks.datasets.registry import register
+
+#: Words of a file name that say what it is, not what it is of.
+_KIND = re.compile(r"[_ -]?(annotations?|masks?|labels?|gt|seg|images?)$", re.IGNORECASE)
+
+
+@register
+class FruNet(Published):
+    """Exosomes in TEM, 72 images: ``FruNet(root).images()``."""
+
+    name = "frunet"
+    acronym = "FRUNet"
+    title = "extracellular vesicles, transmission electron microscopy"
+    licence = "none stated; the authors ask to be cited"
+    citation = (
+        "Gómez-de-Mariscal et al. Deep-learning-based segmentation of small extracellular "
+        "vesicles in transmission electron microscopy images. Sci. Rep. 9:13211 (2019), "
+        "doi:10.1038/s41598-019-49431-3"
+    )
+    url = "https://github.com/esgomezm/FRU_processing"
+    layout = "code/data/dataset_<set>/*.tif (uint16), code/data/annotations_<set>/*.tif (labels)"
+    expected = ("**/dataset_*/*.tif", "**/annotations_*/*.tif")
+    annotated = "72 images, every vesicle"
+    grouping = "the authors' set: the end of the folder's name"
+    quirks = (
+        "uint16 that reaches 20,444 at most, contrast differs a lot: normalise by image",
+        "paired by set and name; words like _mask at a name's end don't count",
+    )
+
+    def list_images(self, root: Path, part: str) -> list[ImageRef]:
+        """Return the images, sorted by set and name.
+
+        Raises
+        ------
+        FileNotFoundError
+            A folder, an image or a label image is missing.
+        """
+        folder = inside(root, "code", "data")
+        images = keyed(files(folder, "dataset_*/*.tif"), _key)
+        labels = keyed(files(folder, "annotations_*/*.tif"), _key)
+        check_partners(images, labels)
+        return [
+            ImageRef(path, labels[key], key.partition("/")[0], key) for key, path in images.items()
+        ]
+
+
+def _key(path: Path) -> str:
+    return f"{path.parent.name.partition('_')[2]}/{_KIND.sub('', path.stem)}"
