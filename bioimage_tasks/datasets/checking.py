@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 def missing(cls: type[ImageCollection], root: Path, part: str = "all") -> list[str]:
     """Return what is missing, one sentence each; nothing when all is there."""
-    if not root.is_dir():
-        return [f"There is no folder {root}."]
+    if not root.exists():
+        return [f"There is no {'file' if root.suffix else 'folder'} {root}."]
     found = [
         f"{root} has nothing that matches {pattern}."
         for pattern in cls.expected

@@ -360,3 +360,17 @@ def test_an_annotation_that_changes_under_its_tasks_is_refused(tmp_path):
     io.write_labels(path, scene()[::-1])
     with pytest.raises(ValueError, match=r"must not change while.*a\.png"):
         reference.read()
+
+
+def test_outlines_of_real_nuclei_are_filled_again(collection, tmp_path):
+    """Hand-drawn borders are ragged: slivers between lines must not become objects."""
+    from skimage.segmentation import find_boundaries
+
+    from bioimage_tasks import datasets, metrics
+
+    for image in datasets.NucleiU2osHand(collection("nuclei-u2os-hand")).images()[16:42:25]:
+        gold = image.gold.read()
+        io.write_image(tmp_path / "a.png", find_boundaries(gold, mode="inner"))
+        source = Source((str(tmp_path / "a.png"),))
+        assert metrics.score(decode(source, "outlines"), gold).f1 > 0.98
+        assert metrics.score(decode(source, "outlines", least=0.0), gold).f1 < 0.7

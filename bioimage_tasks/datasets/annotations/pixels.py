@@ -90,6 +90,7 @@ def outlines(
     flip: str = "",
     line: float = 2.0,
     background: str = "largest",
+    least: float = 0.02,
 ) -> Array:
     """Fill closed lines around objects: what they enclose, and the lines, are the objects.
 
@@ -107,6 +108,9 @@ def outlines(
     background : str
         "largest": the largest region is background; "border": every region that touches
         the image's border is.
+    least : float
+        A region smaller than this part of the typical object's area (the median of areas,
+        weighted by area) is a gap between ragged lines and counts as line.
     """
     import numpy as np
     from scipy import ndimage
@@ -124,8 +128,15 @@ def outlines(
     objects = np.where(np.isin(regions, outside), 0, regions)
     if not objects.any():
         return objects.astype(np.int32)
+    areas = np.bincount(objects.ravel())
+    areas[0] = 0
+    by_area = np.sort(areas)
+    typical = by_area[np.searchsorted(np.cumsum(by_area), areas.sum() / 2)]
+    gaps = (areas < least * typical)[objects] & (objects > 0)
+    objects[gaps] = 0
     far, nearest = ndimage.distance_transform_edt(objects == 0, return_indices=True)
-    grown: Array = np.where(lines & (far <= line), objects[tuple(nearest)], objects)
+    near = (lines | gaps) & (far <= line)
+    grown: Array = np.where(near, objects[tuple(nearest)], objects)
     return grown
 
 
