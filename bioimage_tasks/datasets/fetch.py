@@ -91,11 +91,18 @@ def fetch(
         The server can't be reached, refuses, or breaks off. What was complete stays and
         is not downloaded again.
     """
-    pins = _pins(remotes, checksums or {})
+    pins = pinned(remotes, checksums or {})
     return [_fetch_one(one, Path(root), pins[one.name], keep, tell) for one in remotes]
 
 
-def _pins(remotes: Sequence[Remote], checksums: Mapping[str, str]) -> dict[str, str]:
+def pinned(remotes: Sequence[Remote], checksums: Mapping[str, str]) -> dict[str, str]:
+    """Return file name -> checksum that it must have, "" where none is known.
+
+    Raises
+    ------
+    ValueError
+        ``checksums`` names another file, or is no SHA-256.
+    """
     pins = {one.name: one.checksum for one in remotes}
     for name, digest in checksums.items():
         if name not in pins:

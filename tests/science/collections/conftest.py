@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
+import io
 import runpy
+import threading
+import zipfile
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from bioimage_tasks.datasets.remote import Remote
 
 HERE = Path(__file__).parent
 SHAPE = (24, 32)
@@ -120,3 +126,66 @@ def trees():
 @pytest.fixture
 def draw():
     return Draw()
+
+
+class Server:
+    """Serves what it is given, counts requests and can break off in the middle."""
+
+    def __init__(self):
+        self.files = {}
+        self.asked = []
+        self.breaks = set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                name = self.path.partition("?")[0].lstrip("/")
+                outer.asked.append(name)
+                if name not in outer.files:
+                    self.send_error(404)
+                    return
+                data = outer.files[name]
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data[: len(data) // 2] if name in outer.breaks else data)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = HTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    def remote(self, name, data, **more):
+        self.files[name] = data
+        return Remote(f"http://127.0.0.1:{self.http.server_port}/{name}", **more)
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    one = Server()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def zipped():
+    """Make the bytes of a zip archive from names and contents."""
+
+    def make(files):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        return out.getvalue()
+
+    return make

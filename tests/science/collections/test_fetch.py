@@ -6,9 +6,7 @@ import hashlib
 import io
 import stat
 import tarfile
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -46,55 +44,6 @@ def listing(folder):
 
 
 GOOD = zipped({"images/a.txt": b"first", "images/b.txt": b"second", "images/": b"", **JUNK})
-
-
-class Server:
-    """Serves what it is given, counts requests and can break off in the middle."""
-
-    def __init__(self):
-        self.files = {}
-        self.asked = []
-        self.breaks = set()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                name = self.path.partition("?")[0].lstrip("/")
-                outer.asked.append(name)
-                if name not in outer.files:
-                    self.send_error(404)
-                    return
-                data = outer.files[name]
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data[: len(data) // 2] if name in outer.breaks else data)
-
-            def log_message(self, *_):
-                pass
-
-        self.http = HTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
-        self.thread.start()
-
-    def remote(self, name, data, **more):
-        self.files[name] = data
-        return Remote(f"http://127.0.0.1:{self.http.server_port}/{name}", **more)
-
-    def close(self):
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
-
-
-@pytest.fixture
-def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    one = Server()
-    yield one
-    one.close()
 
 
 def test_an_archive_is_fetched_verified_and_unpacked(server, tmp_path):

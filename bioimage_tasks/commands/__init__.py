@@ -1,0 +1,1 @@
+"""Commands of ``taskgraph`` that this package brings, found by entry point; one file each."""

@@ -1,0 +1,183 @@
+"""``taskgraph datasets``: what it says, as text and as JSON, and its exit statuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from bioimage_tasks import datasets
+from bioimage_tasks.commands.datasets import command
+from bioimage_tasks.datasets.remote import Remote
+from taskgraph.cli import main
+
+
+def ran(*words):
+    return CliRunner().invoke(command, list(words))
+
+
+def said(*words):
+    """Return the exit status and the JSON object."""
+    done = ran(*words, "--json")
+    facts = json.loads(done.stdout)
+    assert facts["exit_code"] == done.exit_code
+    return done.exit_code, facts
+
+
+def test_the_list_has_every_collection():
+    lines = ran().stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(datasets.names())
+    assert max(map(len, lines)) < 140
+    code, facts = said()
+    assert code == 0
+    assert [one["name"] for one in facts["datasets"]] == list(datasets.names())
+    assert all(one["licence"] and one["citation"] and one["layout"] for one in facts["datasets"])
+
+
+def test_show_tells_source_tree_and_quirks():
+    text = ran("show", "BBBC020").stdout
+    for part in ("doi:10.1038/nmeth.2083", "BBC020_v1_outlines", "jw-15min 5_c5_43", "https://"):
+        assert part in text
+    _code, facts = said("show", "bbbc039")
+    assert facts["parts"] == ["training", "test"]
+    assert facts["remotes"][0]["checksum"].startswith("sha256:6f30a5d4")
+
+
+def test_check_says_what_is_there_and_what_is_missing(trees, draw, tmp_path):
+    trees["bbbc039"](tmp_path, draw)
+    done = ran("check", "bbbc039", str(tmp_path))
+    assert (done.exit_code, done.stdout) == (0, "all is there: 4 images without groups\n")
+    (tmp_path / "masks" / next(p.name for p in (tmp_path / "masks").glob("*C09*"))).unlink()
+    done = ran("check", "BBBC039", str(tmp_path))
+    assert done.exit_code == 1
+    assert "C09_s9" in done.stdout
+    assert "expected: images/<name>.tif" in done.stdout
+    assert ran("check", "bbbc039", str(tmp_path), "--part", "training").exit_code == 0
+    code, facts = said("check", "bbbc039", str(tmp_path / "nowhere"))
+    assert (code, facts["images"]) == (1, 0)
+    assert "There is no folder" in facts["missing"][0]
+
+
+def test_check_counts_groups(trees, draw, tmp_path):
+    trees["tnbc"](tmp_path, draw)
+    assert ran("check", "tnbc", str(tmp_path)).stdout == "all is there: 4 images in 2 groups\n"
+    assert said("check", "tnbc", str(tmp_path))[1]["groups"] == ["01", "02"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("check", "bbbc999", "."), "no collection has this name"),
+        (("show", "nothing"), "no collection has this name"),
+        (("fetch", "ucsb", "."), "ucsb has no stable public address; get it from https://"),
+        (("fetch", "bbbc039", ".", "--only", "x*"), "--only must match one of images.zip"),
+        (("fetch", "bbbc039", ".", "--sha256", "0" * 64), "needs FILE=HEX where there are several"),
+        (("fetch", "tnbc", ".", "--sha256", "abc"), "64 hexadecimal digits"),
+        (("fetch", "tnbc", ".", "--sha256", f"x.zip={'0' * 64}"), "got one for 'x.zip'"),
+        (("fetch",), "Missing argument"),
+    ],
+)
+def test_what_cannot_mean_anything_ends_with_2(words, message):
+    done = ran(*words)
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
+
+
+# -- fetch -----------------------------------------------------------------------------------
+@pytest.fixture
+def served(server, zipped, monkeypatch):
+    """bbbc009, served from here: one archive of known checksum, one of unknown."""
+    images = zipped({"human_rbc_dic_images/a.tif": b"1"})
+    lines = zipped({"human_rbc_dic_outlines/a.tif": b"2"})
+    known = f"sha256:{hashlib.sha256(images).hexdigest()}"
+    remotes = (
+        server.remote("images.zip", images, checksum=known),
+        server.remote("outlines.zip", lines),
+    )
+    monkeypatch.setattr(datasets.get("bbbc009"), "remotes", remotes)
+    return hashlib.sha256(lines).hexdigest()
+
+
+def test_fetch_verifies_or_tells_what_to_pin(served, tmp_path):
+    done = ran("fetch", "bbbc009", str(tmp_path))
+    assert done.exit_code == 0
+    assert "verified" in done.stdout.splitlines()[0]
+    assert f"sha256 {served}, no checksum was known" in done.stdout.splitlines()[1]
+    assert "doi:10.1038/nmeth.2083" in done.stderr
+    assert ran("check", "bbbc009", str(tmp_path)).exit_code == 0
+    code, facts = said("fetch", "bbbc009", str(tmp_path), "--sha256", f"outlines.zip={served}")
+    assert (code, [one["verified"] for one in facts["files"]]) == (0, [True, True])
+
+
+def test_fetch_takes_what_is_asked_for(served, server, tmp_path):
+    done = ran("fetch", "bbbc009", str(tmp_path), "--only", "out*", "--keep")
+    assert done.exit_code == 0
+    assert server.asked == ["outlines.zip"]
+    assert (tmp_path / ".downloads" / "outlines.zip").is_file()
+    assert (
+        ran("fetch", "bbbc009", str(tmp_path), "--only", "out*", "--sha256", served).exit_code == 0
+    )
+
+
+def test_a_wrong_checksum_and_a_broken_download_end_with_1(served, server, tmp_path):
+    done = ran("fetch", "bbbc009", str(tmp_path), "--sha256", f"images.zip={'0' * 64}")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "must have the checksum sha256:000" in done.stderr
+    server.breaks.add("images.zip")
+    done = ran("fetch", "bbbc009", str(tmp_path))
+    assert done.exit_code == 1
+    assert "try again" in done.stderr
+
+
+def test_fetch_takes_the_usable_part_of_a_large_set_by_default(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(
+        "bioimage_tasks.datasets.fetch.fetch",
+        lambda remotes, root, **_: asked.append([one.name for one in remotes]) or [],
+    )
+    for words in ((), ("--only", "BBBC021_v1_images_Week10*"), ("--only", "*")):
+        assert ran("fetch", "bbbc021", str(tmp_path), *words).exit_code == 0
+    assert [len(names) for names in asked] == [3, 3, 57]
+    assert "BBBC021_v1_images_Week1_22123.zip" in asked[0]
+
+
+# -- the program -------------------------------------------------------------------------------
+def test_it_is_a_command_of_the_program(tmp_path, monkeypatch, capsys):
+    info = tmp_path / "bioimage_taskgraph_tasks-1.dist-info"
+    info.mkdir()
+    point = "datasets = bioimage_tasks.commands.datasets:command"
+    (info / "entry_points.txt").write_text(f"[taskgraph.commands]\n{point}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["--help"]) == 0
+    assert "datasets" in capsys.readouterr().out
+    assert main(["datasets", "show", "tnbc"]) == 0
+    assert "zenodo" in capsys.readouterr().out
+    assert main(["datasets", "check", "tnbc", str(tmp_path)]) == 1
+    assert main(["datasets", "check", "no-such", str(tmp_path)]) == 2
+    assert "no collection has this name" in capsys.readouterr().err
+
+
+def test_listing_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom bioimage_tasks.commands.datasets import command\n"
+        "command([], standalone_mode=False)\n"
+        "heavy = {'torch', 'sklearn', 'skimage', 'scipy', 'mahotas', 'PIL', 'pooch', 'requests',"
+        " 'pandas', 'tifffile', 'yaml'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stderr.strip() == "[]"
+
+
+def test_addresses_have_names_and_checksums_that_can_be():
+    for name in datasets.names():
+        for one in getattr(datasets.get(name), "remotes", ()):
+            assert one.url.startswith(("https://", "http://andrewjanowczyk.com"))
+            kind, _, digest = one.checksum.partition(":")
+            lengths = {"": 0, "sha256": 64, "md5": 32}
+            assert len(digest) == lengths[kind], one
+    assert Remote("https://a.org/b%20c.zip?download=1").name == "b c.zip"
