@@ -17,7 +17,7 @@ What is simulated
 What is left out
     CPU of the workers, syncs of disks, caches of network clients (a result is seen by the
     next look after it was published), failures, how long it takes to load the graph, and that
-    a freed lock may be noticed up to a second late, when a list of workers is still believed.
+    a freed lock may be noticed up to three seconds late, when a list of workers is still believed.
 Where it is not exact
     A scheduler knows every task: with W workers and N tasks there are W x N states. Beyond
     ``MOST_STATES`` only ``EXACT`` workers have schedulers of their own. The others share one:
@@ -42,10 +42,10 @@ from costs import Costs, Line, file_store, redis_store
 from ground import FlatGraph, Ground
 
 from taskgraph.leases import Leases
-from taskgraph.outbox import PATIENCE
+from taskgraph.outbox import CROWD, MOST_PATIENCE, PATIENCE
 from taskgraph.scheduler import BUSY, MINE, QUANTUM, READY, Pool, Scheduler, Timings
 from taskgraph.store import Store
-from taskgraph.vigil import BELIEF, CENSUS, LONGEST_BELIEF, LONGEST_PAUSE
+from taskgraph.vigil import BELIEF, CENSUS, FEW, LONGEST_BELIEF, LONGEST_PAUSE, LONGEST_STEP, STEP
 
 #: States of tasks that fit into memory and minutes; workers with their own view beyond that.
 MOST_STATES, EXACT = 100_000_000, 16
@@ -191,9 +191,7 @@ class Hand:
             listing = self.listing()
             if listing:
                 yield self.call(listing)
-        if not self.alone:
-            self.scheduler.start = sim.rng.randrange(256)
-        asked, coarse = self.scheduler.next_batch(self.counted, BATCH_BYTES)
+        asked, coarse = self.next_batch()
         if not asked:
             return
         if not coarse:
@@ -211,11 +209,35 @@ class Hand:
         yield self.call(operations)
         yield self.call(self.look())
         nodes += [node for node in got if self.scheduler.state[node] == MINE]
+        if busy and not got:
+            yield from self.stand_back()
+
+    def next_batch(self) -> tuple[list[int], bool]:
+        """Ask the scheduler; who shares a view begins anywhere."""
+        if not self.alone:
+            self.scheduler.start = self.sim.rng.randrange(256)
+        return self.scheduler.next_batch(self.counted, BATCH_BYTES)
+
+    def stand_back(self) -> Iterator[float]:
+        """Set aside what others hold, if the list of workers is new; on disk, pause."""
+        sim, scheduler = self.sim, self.scheduler
+        listing = self.listing()
+        if listing:
+            yield self.call(listing)
+            held = sim.ground.keys
+            if scheduler.count(READY) <= FEW:
+                buckets = sim.ground.buckets
+                ready = scheduler.nodes_in(READY)
+                held = [n for n in ready if n in held or sim.graph.buckets[n] in buckets]
+            scheduler.put([n for n in held if scheduler.state[n] == READY], BUSY)
+        if sim.costs.coarse_bits:
+            yield sim.now + min(LONGEST_STEP, STEP * (sim.workers - 1))
 
     def run(self, nodes: list[int]) -> Iterator[float]:
-        """Run leased nodes, publishing every tenth of a second; give back what takes too long."""
+        """Run leased nodes, publishing now and then; give back what takes too long."""
         sim, ground = self.sim, self.sim.ground
-        stride = max(1, int(PATIENCE / sim.seconds))
+        patience = min(MOST_PATIENCE, PATIENCE * max(1.0, sim.workers / CROWD))
+        stride = max(1, int(patience / sim.seconds))
         deadline = sim.now + 1.5 * QUANTUM
         for place in range(0, len(nodes), stride):
             if place and sim.now > deadline:

@@ -25,10 +25,10 @@ CENSUS = 2.0
 BELIEF, LONGEST_BELIEF = 0.03, 3.0
 #: Seconds before a node is asked for again that is free by the books and yet can't be had.
 _RELUCTANT = 1.0
-#: Pause after a refused claim, in seconds for each other worker.
-_STEP = 0.0005
+#: Pause after a refused claim, in seconds for each other worker, and at most.
+STEP, LONGEST_STEP = 0.0005, 0.03
 #: Ready nodes that are looked through one by one after a refused claim.
-_FEW = 10_000
+FEW = 10_000
 
 
 class Vigil:
@@ -50,7 +50,7 @@ class Vigil:
         self._counted, self._census = 1, -1e9
         self._idle_since: float | None = None
         self._hope = -1e9  #: when something was last seen to be going on
-        self._pause = self._reluctance = 0.0
+        self._pause = 0.0
         self._freed: set[int] = set()
         self._refused: set[int] = set()  #: by claims after the list of workers was made
         self._hosts: set[str] = set()
@@ -171,19 +171,18 @@ class Vigil:
         """Set aside all that others hold, after a claim that got nothing; return a pause.
 
         Near the end most of what is left is held by somebody. To find that out claim by
-        claim costs a look each, of as many segments as there are workers, for each of them.
-        So the pause grows with their number, and with each refusal in a row.
+        claim costs a look each; on disk that is one at every other worker's segment, so
+        there the pause grows with their number. It stays short: there may be work.
         """
         self._listing()
         others = self._others()
         graph, state = self.session.graph, self.scheduler.state
         held = graph.nodes_of([key for info in others for key in info.keys])
         buckets = {bucket for info in others for bucket in info.buckets}
-        if buckets and self.scheduler.count(READY) <= _FEW:
+        if buckets and self.scheduler.count(READY) <= FEW:
             held += [n for n in self.scheduler.nodes_in(READY) if graph.buckets[n] in buckets]
         self.scheduler.put((n for n in held if state[n] == READY), BUSY)
-        self._reluctance = min(LONGEST_PAUSE, 2 * self._reluctance or _STEP * len(others))
-        return self._reluctance
+        return min(LONGEST_STEP, STEP * len(others)) if self.store.coarse_bits else 0.0
 
     def _free_busy(self) -> None:
         """Make ready again what no live worker holds any more."""
@@ -207,7 +206,7 @@ class Vigil:
     # -- resting --------------------------------------------------------------------------------
     def busy(self) -> None:
         """There is something to run: the next rest begins with a short pause."""
-        self._idle_since, self._pause, self._reluctance = None, 0.0, 0.0
+        self._idle_since, self._pause = None, 0.0
         self._freed.clear()
 
     def rest(self, idle_exit: float | None) -> str:
