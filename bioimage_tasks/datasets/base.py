@@ -103,10 +103,10 @@ class ImageRef:
     def gold(self) -> LabelsRef | None:
         """The gold standard of the same region, or ``None``."""
         if self.labels_path is not None and not self.annotation:
-            return LabelsRef(self.labels_path, self.region)
+            return LabelsRef(self.labels_path, self.region, plane=self.plane)
         for name, found in self.annotations:
             if isinstance(found, LabelsRef) and self.annotation in ("", name):
-                return replace(found, region=self.region)
+                return replace(found, region=self.region, plane=self.plane)
         return None
 
     def marks(self, name: str) -> Annotation | None:
@@ -118,7 +118,7 @@ class ImageRef:
         return dict(self.info).get(key, otherwise)
 
     def read(self) -> Array:
-        """Return the pixels, native dtype (aggregated: float64, but "max").
+        """Return the pixels, native dtype (aggregated: float32, or float64 where that is needed).
 
         Returns
         -------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -192,14 +193,14 @@ class ImageCollection:
         check_choice(who, "channels", channel, self.channel_names)
         return self.channel_names.index(channel)
 
-    @property
+    @cached_property
     def samples(self) -> Samples:
-        """The images as samples that are read on demand."""
+        """The images as samples that are read on demand, listed at the first look."""
         return Samples(self.images(), output=self.output, transform=self.transform)
 
     def __len__(self) -> int:
         """Return the number of images."""
-        return len(self.images())
+        return len(self.samples)
 
     def __getitem__(self, index: int) -> Sample:
         """Read one sample: a dictionary of "image" and "mask"."""

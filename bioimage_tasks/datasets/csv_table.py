@@ -118,7 +118,8 @@ class CsvCollection(ImageCollection):
             raise ValueError(
                 f"CsvCollection: a channel is a number from 0; got {channel!r} for {path}"
             )
-        gold = LabelsRef(str(self.folder / labels), kind=self.kind) if labels else None
+        like = path if self.kind == "polygons-xml" else ""
+        gold = LabelsRef(str(self.folder / labels), kind=self.kind, like=like) if labels else None
         plain = self.kind == "instances"
         return ImageRef(
             path,

@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from bioimage_tasks.checks import Array, Labels, sequential
 from bioimage_tasks.datasets.digests import check_unchanged, content_digest
-from bioimage_tasks.io import Region
+from bioimage_tasks.io import Region, open_image
 
 
 def cut(array: Array, region: Region | None) -> Array:
@@ -54,6 +56,8 @@ class LabelsRef:
         An image of the same size, for forms that don't say how large theirs is.
     how : tuple of (str, value)
         Parameters of the decoder: ``how=(("channel", 2), ("invert", True))``.
+    plane : tuple of (str, int or str)
+        Of labels of a volume: an index along Z or T, or "all", as the image has it.
     """
 
     path: str
@@ -63,6 +67,7 @@ class LabelsRef:
     select: str = field(default="", kw_only=True)
     like: str = field(default="", kw_only=True)
     how: tuple[tuple[str, Any], ...] = field(default=(), kw_only=True)
+    plane: tuple[tuple[str, int | str], ...] = field(default=(), kw_only=True)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -72,20 +77,22 @@ class LabelsRef:
     def __taskgraph_hash__(self) -> tuple[Any, ...]:
         """Return what these labels are, wherever they lie."""
         digests = tuple(content_digest(path) for path in self.files)
-        plain = self.kind == "instances" and not (self.select or self.like or self.how)
+        chosen = self.select or self.like or self.how or self.plane
+        plain = self.kind == "instances" and not chosen
         if plain and len(digests) == 1:
             return "labels", digests[0], self.region
         size = content_digest(self.like) if self.like else ""
         way = (self.kind, self.select, size, tuple(sorted(self.how)))
-        return "labels", digests, self.region, *way
+        return "labels", digests, self.region, *way, tuple(sorted(self.plane))
 
     def read(self) -> Labels:
-        """Return sequential int32 labels of shape (height, width).
+        """Return sequential int32 labels of shape ([planes,] height, width).
 
         Raises
         ------
         FileNotFoundError, ValueError
-            Missing, unreadable, changed since its key was made, or the region is outside.
+            Missing, unreadable, changed since its key was made, or region or plane are
+            outside.
         """
         from bioimage_tasks.datasets.annotations import Source, decode
 
@@ -93,4 +100,31 @@ class LabelsRef:
             check_unchanged(path)
         source = Source(self.files, self.select, self.like)
         labels = decode(source, self.kind, **dict(self.how))
-        return labels if self.region is None else sequential(cut(labels, self.region))
+        if self.plane:
+            labels = sequential(self._of_planes(labels))
+        if self.region is None:
+            return labels
+        if labels.ndim == 2:
+            return sequential(cut(labels, self.region))
+        last = np.moveaxis(
+            cut(np.moveaxis(labels, (-2, -1), (0, 1)), self.region), (0, 1), (-2, -1)
+        )
+        return sequential(last)
+
+    def _of_planes(self, labels: Labels) -> Labels:
+        """Take single planes of labels that have an axis for them."""
+        axes = [axis for axis in open_image(self.path).axes if axis not in "CSYX"]
+        if len(axes) != labels.ndim - 2:  # labels of a plane, of an image that is a stack
+            return labels
+        for axis, index in self.plane:
+            if index == "all" or axis not in axes:
+                continue
+            place = axes.index(axis)
+            if isinstance(index, str) or not 0 <= index < labels.shape[place]:
+                raise ValueError(
+                    f"LabelsRef: plane of labels is an index below {labels.shape[place]} or "
+                    f"'all'; got {index!r} along {axis} of {self.path}"
+                )
+            labels = np.asarray(labels.take(index, axis=place))
+            axes.remove(axis)
+        return labels

@@ -82,7 +82,8 @@ def aggregated(pixels: Array, aggregate: Aggregate, source: object = "image") ->
     Returns
     -------
     numpy.ndarray
-        float64; of "max" the native dtype.
+        Of "max" the native dtype; else float32, which holds sums of 16-bit pixels exactly,
+        or float64 of wider pixels.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def aggregated(pixels: Array, aggregate: Aggregate, source: object = "image") ->
         return np.asarray(pixels.max(axis=-1))
     if aggregate in ("mean", "sum"):
         total = pixels.sum(axis=-1, dtype=np.float64)
-        return np.asarray(total / pixels.shape[-1] if aggregate == "mean" else total)
+        return _narrow(total / pixels.shape[-1] if aggregate == "mean" else total, pixels)
     weights = LUMA if aggregate == "luma" else aggregate
     if isinstance(weights, str):
         raise ValueError(
@@ -103,10 +104,14 @@ def aggregated(pixels: Array, aggregate: Aggregate, source: object = "image") ->
             f"each channel; got {aggregate!r}"
         )
     if aggregate == "luma" and pixels.shape[-1] == 1:
-        return pixels[..., 0].astype(np.float64)
+        return _narrow(pixels[..., 0], pixels)
     if len(weights) != pixels.shape[-1]:
         raise ValueError(
             f"aggregated: there must be a weight for each of the {pixels.shape[-1]} channels of "
             f"{source}; got {tuple(weights)}"
         )
-    return np.asarray(pixels @ np.asarray(weights, dtype=np.float64))
+    return _narrow(pixels @ np.asarray(weights, dtype=np.float64), pixels)
+
+
+def _narrow(grey: Array, pixels: Array) -> Array:
+    return np.asarray(grey, dtype=np.result_type(pixels.dtype, np.float32))

@@ -85,7 +85,7 @@ class Image:
         Returns
         -------
         numpy.ndarray
-            Shape ([T,] [Z,] height, width [, channels]), native dtype ("mean": float64).
+            Shape ([T,] [Z,] height, width [, channels]), native dtype ("mean": float32, or float64 of pixels wider than 16 bits).
 
         Raises
         ------
@@ -185,5 +185,6 @@ def _reduced(found: Array, axis: int, value: int | str) -> Array:
     if value == "max":
         return np.asarray(found.max(axis=axis))
     if value == "mean":
-        return np.asarray(found.mean(axis=axis))
+        exact = found.mean(axis=axis, dtype=np.float64)
+        return np.asarray(exact, dtype=np.result_type(found.dtype, np.float32))
     return np.asarray(found.take(0, axis=axis))  # the only one that was loaded

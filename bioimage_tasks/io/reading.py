@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -65,9 +66,32 @@ def read_image(path: str | os.PathLike[str]) -> Array:
 def _read_pillow(path: Path) -> Array:
     from PIL import Image as PillowImage
 
+    if _is_deep_colour(path):
+        return _read_deep_colour(path)
     with PillowImage.open(path, formats=PILLOW_FORMATS) as image:
+        if image.mode == "I":  # Pillow before 11 widens a 16-bit PNG
+            return np.asarray(image).astype(np.uint16)
         # A palette image shows colours; its index numbers mean nothing to a reader.
         return np.asarray(image.convert("RGB") if image.mode == "P" else image)
+
+
+def _is_deep_colour(path: Path) -> bool:
+    """Whether the file is a PNG of 16 bits and several samples, from its header."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    return head[:8] == b"\x89PNG\r\n\x1a\n" and head[24:25] == b"\x10" and head[25:26] != b"\0"
+
+
+def _read_deep_colour(path: Path) -> Array:
+    """Read 16 bits per sample: Pillow would drop the lower eight without a word."""
+    try:
+        codecs = import_module("imagecodecs")
+    except ModuleNotFoundError as missing:
+        raise ValueError(
+            f"a PNG of 16 bits per colour needs the package imagecodecs; pip install "
+            f"imagecodecs, or save it as TIFF; got {path}"
+        ) from missing
+    return np.asarray(codecs.png_decode(path.read_bytes()))
 
 
 def open_image(path: str | os.PathLike[str], axes: str = "") -> Image:
@@ -135,6 +159,8 @@ def _open_pillow(source: Path) -> Image:
         samples = len(PillowImage.new(mode, (1, 1)).getbands())
         shape = (image.height, image.width)
         dtype = np.asarray(PillowImage.new(mode, (1, 1))).dtype
+    if mode == "I" or _is_deep_colour(source):
+        dtype = np.dtype(np.uint16)
 
     def load(where: Selection) -> Array:
         from bioimage_tasks.io.tiff import chosen

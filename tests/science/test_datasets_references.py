@@ -197,3 +197,34 @@ def test_a_folder_that_is_an_image_has_a_digest_of_all_its_files(tmp_path):
     io.write_image(tmp_path / "a.zarr", RGB[..., 2])
     with pytest.raises(ValueError, match=r"must not change while.*a\.zarr"):
         image.read()
+
+
+def test_labels_of_a_volume_follow_the_plane_of_the_image(tmp_path):
+    stack = RNG.integers(0, 999, (7, 12, 15)).astype(np.uint16)
+    labels = (stack // 200).astype(np.int32) * (np.arange(7) > 2)[:, None, None]
+    io.write_image(tmp_path / "a.tif", stack, axes="ZYX")
+    io.write_labels(tmp_path / "labels.tif", labels)
+    image = ImageRef(str(tmp_path / "a.tif"), str(tmp_path / "labels.tif"), plane=(("Z", "all"),))
+    assert image.read().shape == image.gold.read().shape == (7, 12, 15)
+    cut = replace(image, region=(2, 3, 9, 13))
+    assert np.array_equal(cut.gold.read() > 0, labels[:, 2:9, 3:13] > 0)
+    plane = replace(cut, plane=(("Z", 4),))
+    assert plane.read().shape == plane.gold.read().shape == (7, 10)
+    assert np.array_equal(plane.gold.read() > 0, labels[4, 2:9, 3:13] > 0)
+    assert replace(image, plane=(("Z", 0),)).gold.read().max() == 0
+    hashes = {each.gold.__taskgraph_hash__() for each in (image, cut, plane)}
+    assert len(hashes) == 3
+    for bad in (7, "max"):
+        with pytest.raises(ValueError, match=rf"below 7 or 'all'; got {bad!r} along Z"):
+            replace(image, plane=(("Z", bad),)).gold.read()
+    io.write_labels(tmp_path / "flat.png", labels[4])
+    flat = replace(image, labels_path=str(tmp_path / "flat.png"), plane=(("Z", 4),))
+    assert flat.gold.read().shape == (12, 15)
+
+
+def test_grey_keeps_to_single_precision_where_that_is_exact(tmp_path):
+    wide = np.full((3, 3, 2), 65_535, np.uint16)
+    assert pixels.aggregated(wide, "sum").dtype == np.float32
+    assert pixels.aggregated(wide, "sum").max() == 131_070
+    assert pixels.aggregated(wide.astype(np.int32), "mean").dtype == np.float64
+    assert pixels.aggregated(wide, "max").dtype == np.uint16

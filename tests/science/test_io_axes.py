@@ -297,3 +297,32 @@ def test_dib_and_jpeg_are_written_when_asked(tmp_path):
     assert np.abs(io.read_image(tmp_path / "a.jpg").astype(int) - smooth).max() < 12
     with pytest.raises(ValueError, match="one letter for each of the 2 axes; got 'ZYX'"):
         io.write_image(tmp_path / "a.tif", grey, axes="ZYX")
+
+
+def deep_png(path, rgb):
+    """Write 16 bits per colour by hand: Pillow can't."""
+    import struct
+    import zlib
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    height, width, _three = rgb.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rgb)
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+
+
+def test_sixteen_bits_of_colour_are_never_cut_to_eight(tmp_path, monkeypatch):
+    rgb = RNG.integers(0, 65_535, (5, 6, 3)).astype(np.uint16)
+    path = tmp_path / "deep.png"
+    deep_png(path, rgb)
+    assert io.open_image(path).dtype == np.uint16
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(ValueError, match=r"needs the package imagecodecs.*deep\.png"):
+        io.read_image(path)
+    fake = types.SimpleNamespace(png_decode=lambda data: rgb)
+    monkeypatch.setitem(sys.modules, "imagecodecs", fake)
+    assert np.array_equal(io.open_image(path).read(channel=1), rgb[..., 1])
