@@ -5,7 +5,6 @@ The unpacked archives come in, references go out.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,7 @@ from bioimage_tasks.datasets.remote import bbbc
 #: The plane in focus, and how many there are.
 IN_FOCUS, PLANES = 16, 34
 
-_SPLIT = by_pattern(
-    r"(?:.*_)?(?P<key>[a-p]\d\d_s\d+)_w(?P<channel>[12]).*", {"1": "hoechst", "2": "phalloidin"}
-)
+_SPLIT = by_pattern(r"(?P<key>.+?)_w(?P<channel>[12]).*", {"1": "hoechst", "2": "phalloidin"})
 
 
 @register
@@ -82,14 +79,9 @@ class Bbbc006(Published):
         """
         paths = files(root, f"BBBC006_v1_images_z_{self.z:02d}/*.tif")
         images = channel_files(paths, _SPLIT, self.channel_names)
-        labels = keyed(files(root, "BBBC006_v1_labels/*.png"), _key)
+        labels = keyed(files(root, "BBBC006_v1_labels/*.png"))
         check_partners({key: both[0] for key, both in images.items()}, labels)
         return [
             ImageRef(both[0], labels[key], well(key), key, channel_paths=both)
             for key, both in images.items()
         ]
-
-
-def _key(path: Path) -> str | None:
-    found = re.search(r"[a-p]\d\d_s\d+$", path.stem, re.IGNORECASE)
-    return found[0] if found else None

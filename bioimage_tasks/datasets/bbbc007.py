@@ -14,7 +14,7 @@ from bioimage_tasks.datasets.published import BBBC_CITATION, Published
 from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import bbbc
 
-_SPLIT = by_end({"dna": ("d0", "_d_1ul", "d"), "actin": ("d1", "_f_2ul", "f")})
+_SPLIT = by_end({"dna": ("d0", "_d_1ul", "d", "dna"), "actin": ("d1", "_f_2ul", "f", "actin")})
 
 
 @register

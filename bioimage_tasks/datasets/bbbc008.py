@@ -14,7 +14,12 @@ from bioimage_tasks.datasets.published import BBBC_CITATION, Published
 from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import bbbc
 
-_SPLIT = by_end({"dna": ("channel1", "d0", "w1"), "actin": ("channel3", "d1", "d2", "w3")})
+_SPLIT = by_end(
+    {
+        "dna": ("channel1", "ch1", "d0", "w1", "dna"),
+        "actin": ("channel3", "channel2", "ch3", "ch2", "d1", "d2", "w2", "w3", "actin"),
+    }
+)
 _FOREGROUND = (("invert", True),)
 
 

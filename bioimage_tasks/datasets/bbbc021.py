@@ -16,7 +16,7 @@ from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import BBBC, Remote, bbbc
 
 _SPLIT = by_pattern(
-    r"(?:.*_)?(?P<key>[A-P]\d\d_s\d+)_w(?P<channel>[124]).*",
+    r"(?P<key>.+?)_w(?P<channel>[124]).*",
     {"1": "dna", "2": "tubulin", "4": "actin"},
 )
 _FILE, _COMPOUND = "Image_FileName_DAPI", "Image_Metadata_Compound"
@@ -44,7 +44,7 @@ class Bbbc021(Published):
     name = "bbbc021"
     acronym = "BBBC021"
     title = "MCF7, compounds at eight doses: DNA, tubulin and actin"
-    licence = "stated on its page (not looked up for this version)"
+    licence = "stated on its page"
     citation = (
         "Caie et al. High-content phenotypic profiling of drug response signatures across "
         "distinct cancer cells. Mol. Cancer Ther. 9:1913 (2010), "

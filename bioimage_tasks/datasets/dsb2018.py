@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bioimage_tasks.datasets.annotations.files import table
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.datasets.layouts import size_group
+from bioimage_tasks.datasets.layouts import colours, size_group
 from bioimage_tasks.datasets.pairing import files, named
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
@@ -39,7 +39,7 @@ class Dsb2018(Published):
     annotated = "670 + 65 images, every nucleus"
     grouping = "image size, a stand-in for the laboratory, which is not told"
     quirks = (
-        "RGBA throughout, grey images too: three channels are read, alpha is dropped",
+        "RGBA throughout, grey images too: red, green and blue are read, alpha is dropped",
         "up to hundreds of masks per image, numbered in the order of their names",
         "run lengths of the test part count from 1, down the columns",
     )
@@ -69,7 +69,7 @@ class Dsb2018(Published):
             gold = {name: LabelsRef(str(solution), kind="runs", select=name) for name in found}
         return [
             ImageRef(
-                str(path), group=size_group(path), name=name, channel=(0, 1, 2),
+                str(path), group=size_group(path), name=name, channel=colours(path),
                 annotations=(("nuclei", gold[name]),),
             )
             for name, path in found.items()

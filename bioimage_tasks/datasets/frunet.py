@@ -15,7 +15,8 @@ from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 
 #: Words of a file name that say what it is, not what it is of.
-_KIND = re.compile(r"[_ -]?(annotations?|masks?|labels?|gt|seg|images?)$", re.IGNORECASE)
+_WORDS = "annotations?|masks?|labels?|gt|seg|images?|img|im"
+_KIND = re.compile(rf"^({_WORDS})[_ -]|[_ -]({_WORDS})$", re.IGNORECASE)
 
 
 @register
@@ -38,7 +39,7 @@ class FruNet(Published):
     grouping = "the authors' set: the end of the folder's name"
     quirks = (
         "uint16 that reaches 20,444 at most, contrast differs a lot: normalise by image",
-        "paired by set and name; words like _mask at a name's end don't count",
+        "paired by set and name; words like mask at an end of the name don't count",
     )
 
     def list_images(self, root: Path, part: str) -> list[ImageRef]:

@@ -47,6 +47,13 @@ def size_group(path: str | Path) -> str:
     return f"{height}x{width}"
 
 
+def colours(path: str | Path) -> tuple[int, int, int] | None:
+    """Return the channels red, green and blue, or ``None`` when the header says one channel."""
+    from bioimage_tasks.io import open_image
+
+    return (0, 1, 2) if open_image(str(path)).channels >= 3 else None
+
+
 def by_end(ends: Mapping[str, Sequence[str]]) -> Split:
     """Return a split of stems by what they end with: ``by_end({"dna": ["_d0", "d"]})``.
 

@@ -67,7 +67,9 @@ class MurphyLab(Published):
         images = keyed(
             files(data, "images/dna-images/gnf/*.png", "images/dna-images/ic100/*.png"), _key
         )
-        labels = keyed(files(data, "preprocessed-data/*/*.png"), _key)
+        labels = keyed(
+            files(data, "preprocessed-data/gnf/*.png", "preprocessed-data/ic100/*.png"), _key
+        )
         check_partners(images, labels, without=WITHOUT)
         return [
             ImageRef(images[key], labels.get(key), key.partition("/")[0], key, 0)

@@ -14,8 +14,8 @@ from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import Remote
 
-#: Images of each kind that are for training: those numbered below; all others are the test.
-_TRAINING = {"ganglioneuroblastoma": 4, "neuroblastoma": 12, "normal": 26}
+#: The first images of each kind are for training, the others for the test.
+_TRAINING = {"ganglioneuroblastoma": 4, "neuroblastoma": 12, "normal": 26, "otherspecimen": 0}
 
 
 @register
@@ -71,4 +71,4 @@ def _split(name: str) -> tuple[str, int]:
 
 def _is_training(name: str) -> bool:
     kind, number = _split(name)
-    return number < _TRAINING.get(kind.lower(), 0)
+    return number < _TRAINING.get(kind.lower(), number + 1)

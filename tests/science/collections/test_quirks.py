@@ -155,12 +155,28 @@ def test_plate_maps_with_another_number_of_wells_are_refused(trees, draw, tmp_pa
     assert one.images()[0].about("dose") is None
 
 
+def test_a_grey_image_of_dsb2018_stays_grey(draw, tmp_path):
+    image = tmp_path / "stage1_train" / "a" / "images" / "a.png"
+    draw.save(image, draw.grey(draw.labels()))
+    draw.save(image.parent.parent / "masks" / "m.png", draw.labels().astype("uint8"))
+    assert datasets.get("dsb2018")(tmp_path)[0]["image"].shape == (24, 32)
+
+
+def test_frunet_pairs_by_what_is_left_of_a_name(draw, tmp_path):
+    for image, mask in (("img_3", "gt_3"), ("cell 4", "cell 4 mask")):
+        draw.save(tmp_path / "dataset_x" / f"{image}.tif", np.zeros((4, 4), np.uint16))
+        draw.save(tmp_path / "annotations_x" / f"{mask}.tif", np.ones((4, 4), np.uint16))
+    assert [i.name for i in datasets.get("frunet")(tmp_path).images()] == ["x/3", "x/cell 4"]
+
+
 def test_counts_that_are_no_numbers_are_refused(trees, draw, tmp_path):
     one = grow("bbbc002", trees, draw, tmp_path)
     path = tmp_path / "BBBC002_v1_counts.txt"
     path.write_text(path.read_text().replace("\t1\t2", "\tmany\t2"))
     with pytest.raises(ValueError, match=r"a name and two numbers; got .*many"):
         one.images()
+    path.unlink()
+    assert one.images()[0].info == ()
 
 
 # -- helpers ---------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def bbbc006(root, draw):
                 draw.save(root / f"BBBC006_v1_images_z_{plane}" / name, image)
         draw.save(root / "BBBC006_v1_labels" / f"{key}.png", labels.astype("uint8"))
     return draw.Tree(
-        names=["a01_s1", "a01_s2", "b02_s1"], groups=["A01", "A01", "B02"], objects=[2, 3, 2],
+        names=[f"mcf-z-stacks-03212011_{end}" for end in ("a01_s1", "a01_s2", "b02_s1")], groups=["A01", "A01", "B02"], objects=[2, 3, 2],
         shape=(24, 32, 2), dtype="uint16", channels=("hoechst", "phalloidin"),
         gone="BBBC006_v1_labels/mcf-z-stacks-03212011_b02_s1.png", told="b02_s1",
     )  # fmt: skip

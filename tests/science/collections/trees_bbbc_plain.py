@@ -20,7 +20,7 @@ def bbbc002(root, draw):
     return draw.Tree(
         names=[*names], groups=["340", "48", "48", "nodsRNA"], objects=[None] * 4,
         info={"count": 1.5, "count_1": 1, "count_2": 2},
-        gone="BBBC002_v1_counts.txt", told="BBBC002_v1_counts.txt",
+        gone=f"drosophila_kc167_1_images/{names[3]}.TIF", told="BBBC002_v1_counts.txt has no image",
     )  # fmt: skip
 
 
@@ -111,7 +111,8 @@ def bbbc021(root, draw):
     moa = "compound,concentration,moa\ntaxol,0.3,Microtubule stabilizers\n"
     draw.text(root / "BBBC021_v1_moa.csv", moa)
     return draw.Tree(
-        names=["Week1_22123/B02_s1", "Week1_22123/B03_s1", "Week4_27481/G10_s1"],
+        names=["Week1_22123/Week1_150607_B02_s1", "Week1_22123/Week1_150607_B03_s1",
+               "Week4_27481/Week4_150607_G10_s1"],
         groups=["Week1_22123", "Week1_22123", "Week4_27481"], objects=[None] * 3,
         shape=(24, 32, 3), dtype="uint16", channels=("dna", "tubulin", "actin"),
         info={"compound": "taxol", "moa": "Microtubule stabilizers"},
