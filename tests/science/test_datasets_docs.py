@@ -1,0 +1,70 @@
+"""docs/datasets.md tells the truth: its code runs, its tables name what there is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bioimage_tasks import datasets, io
+from bioimage_tasks.datasets import annotations
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+def run(blocks):
+    names = {}
+    for block in blocks:
+        exec(compile(block, "docs/datasets.md", "exec"), names)
+    return names
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for stem in "ab":
+        image = rng.integers(0, 255, (80, 90)).astype(np.uint8)
+        io.write_image(tmp_path / "images" / f"{stem}.png", image)
+        io.write_labels(tmp_path / "labels" / f"{stem}.png", image // 64)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_block_that_is_wrong_is_seen(folder):
+    with pytest.raises(AttributeError):
+        run([BLOCKS[0], "first.no_such_thing"])
+
+
+def test_the_code_of_the_page_runs(folder):
+    names = run(BLOCKS)
+    assert len(BLOCKS) == 5
+    assert names["plane"].shape == (64, 64)
+    assert names["volume"].shape == (5, 80, 90)
+    assert len(names["train"]) == len(names["test"]) == 1
+    assert names["batch"]["image"].shape == (2, 1, 64, 64)
+
+
+def rows(heading):
+    """Return the first cells of the table below a heading."""
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `([\w-]+)`", section, flags=re.MULTILINE)
+
+
+def test_the_tables_name_every_kind_and_option():
+    assert set(rows("Annotations")) == set(annotations.kinds())
+    told = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", PAGE, flags=re.MULTILINE)))
+    options = set(inspect.signature(datasets.ImageCollection).parameters) - {"root"}
+    assert options <= set(told)
+
+
+def test_the_yaml_of_the_page_is_a_configuration(tmp_path):
+    text = re.search(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL).group(1)
+    (tmp_path / "many.yaml").write_text(text)
+    config = datasets.read_config(tmp_path / "many.yaml", "n_samples=20", "dsb2018.part=test")
+    first, second = config.replace_root("/scratch").override(seed=1).collections()
+    assert (type(first), type(second)) == (datasets.get("dsb2018"), datasets.CsvCollection)
+    assert (first.part, second.part, first.n_samples, first.seed) == ("test", "training", 20, 1)
+    assert str(second.root) == "/scratch/plates/images.csv"
