@@ -22,6 +22,8 @@ from typing import IO, Protocol
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError)
+
 _JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
@@ -103,9 +105,10 @@ def unpack(archive: Path, folder: Path, *, strip: int = 0) -> int:
                     place = folder / target
                     place.parent.mkdir(parents=True, exist_ok=True)
                     Path(draft, target).replace(place)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as trouble:
+    except (*_DAMAGE, RuntimeError, NotImplementedError) as trouble:
         raise ValueError(
-            f"unpack: the archive must be whole; fetch it again; got {archive}: {trouble}"
+            f"unpack: the archive must be whole and not encrypted; fetch it again; got {archive}: "
+            f"{trouble}"
         ) from trouble
     return len(targets)
 

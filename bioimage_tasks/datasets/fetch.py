@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def _fetch_one(one: Remote, root: Path, pin: str, keep: bool, tell: Tell | None)
     digest = content_digest(saved)
     files = unpack(saved, place, strip=one.strip) if archive else 1
     if archive and not keep:
-        saved.unlink()
+        saved.unlink(missing_ok=True)
         _remove_if_empty(saved.parent)
     return Fetched(one.name, one.url, digest, bool(pin), files)
 
@@ -156,7 +156,7 @@ def _download(one: Remote, folder: Path, pin: str, tell: Tell | None) -> Path:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
+    with suppress(OSError):  # it is not empty, or another fetch removed it just now
         folder.rmdir()
 
 

@@ -82,6 +82,8 @@ class LiveCell(Published):
 
 def annotated_names(path: Path) -> set[str]:
     """Return the file names that a COCO file knows, without parsing its polygons."""
+    if not path.stat().st_size:
+        return set()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
         return {Path(name.decode()).name for name in _FILE_NAME.findall(text)}
 

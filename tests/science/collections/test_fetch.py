@@ -178,7 +178,7 @@ def test_a_damaged_archive_is_named_and_leaves_nothing(tmp_path):
     damaged[60] ^= 0xFF
     for name, data in (("bad.zip", bytes(damaged)), ("cut.zip", whole[:-30]), ("no.tgz", b"no")):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(ValueError, match=rf"must be whole; fetch it again; got .*{name}"):
+        with pytest.raises(ValueError, match=rf"must be whole and not encrypted; .* got .*{name}"):
             unpack(tmp_path / name, tmp_path / "root")
     assert not (tmp_path / "root").exists() or listing(tmp_path / "root") == []
 
@@ -192,3 +192,12 @@ def test_unpacking_again_replaces_files_and_keeps_others(tmp_path):
     assert unpack(archive, tmp_path / "root") == 2
     assert listing(tmp_path / "root") == ["images/a.txt", "images/b.txt", "images/mine.txt"]
     assert (tmp_path / "root" / "images" / "a.txt").read_text() == "first"
+
+
+def test_an_encrypted_archive_is_refused(tmp_path):
+    data = bytearray(zipped({"a.txt": b"a"}))
+    for at in (data.find(b"PK\x01\x02") + 8, 6):
+        data[at] |= 1  # the flag of a member that needs a password
+    (tmp_path / "locked.zip").write_bytes(bytes(data))
+    with pytest.raises(ValueError, match=r"not encrypted.*locked\.zip"):
+        unpack(tmp_path / "locked.zip", tmp_path / "root")
