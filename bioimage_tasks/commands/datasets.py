@@ -140,7 +140,7 @@ def fetch(
     tell = _Meter() if sys.stderr.isatty() else None
     try:
         done = download(remotes, root, checksums=checksums, keep=keep, tell=tell)
-    except (ValueError, OSError) as trouble:
+    except (ValueError, OSError, ImportError) as trouble:
         click.echo(f"taskgraph: error: {trouble}", err=True)
         ctx.exit(1)
     if as_json:

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
+from bioimage_tasks.datasets.layouts import inside
 from bioimage_tasks.datasets.pairing import files, keyed, named
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
@@ -34,10 +35,10 @@ class LiveCell(Published):
     )
     url = "https://sartorius-research.github.io/LIVECell/"
     layout = (
-        "images/livecell_train_val_images/*.tif, images/livecell_test_images/*.tif (or in a "
-        "folder per cell line), livecell_coco_{train,val,test}.json"
+        "images/livecell_train_val_images/*.tif, images/livecell_test_images/*.tif (or without "
+        "images/, or in a folder per cell line), livecell_coco_{train,val,test}.json"
     )
-    expected = ("images/livecell_train_val_images/**/*.tif", "livecell_coco_*.json")
+    expected = ("**/livecell_train_val_images/**/*.tif", "livecell_coco_*.json")
     parts = ("training", "test")
     annotated = "3,727 + 1,512 images, every cell, as polygons"
     grouping = "cell line and well: a well is photographed again and again"
@@ -63,7 +64,7 @@ class LiveCell(Published):
             don't come together.
         """
         folder = "livecell_train_val_images" if part == "training" else "livecell_test_images"
-        images = keyed(files(root / "images" / folder, "*.tif", "*/*.tif"), _name)
+        images = keyed(files(inside(root, "images") / folder, "*.tif", "*/*.tif"), _name)
         told: dict[str, str] = {}
         for end in _PARTS[part]:
             path = root / f"livecell_coco_{end}.json"

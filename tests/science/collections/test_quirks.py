@@ -112,6 +112,10 @@ def test_livecell_knows_which_file_annotates_an_image(trees, draw, tmp_path):
     one = grow("livecell", trees, draw, tmp_path)
     used = [image.gold.path.rpartition("_")[2] for image in one.images()]
     assert used == ["train.json", "train.json", "val.json"]
+    for folder in (tmp_path / "images").iterdir():
+        folder.rename(tmp_path / folder.name)
+    (tmp_path / "images").rmdir()
+    assert len(one.images()) == 3
     json = tmp_path / "livecell_coco_train.json"
     assert len(annotated_names(json)) == 2
     json.write_text(json.read_text().replace("d04h", "d05h"))
