@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -132,6 +134,13 @@ def test_the_folder_inside_an_archive_may_be_the_root(trees, draw, tmp_path):
         outer = grow(name, trees, draw, tmp_path / name)
         assert datasets.get(name)(tmp_path / name / folder).images() == outer.images()
         assert outer.check(tmp_path / name / folder) == []
+
+
+def test_murphylab_goes_without_the_labels_of_a_whole_cell_line(trees, draw, tmp_path):
+    one = grow("murphylab", trees, draw, tmp_path)
+    shutil.rmtree(tmp_path / "data" / "preprocessed-data" / "ic100")
+    assert [image.gold is None for image in one.images()] == [False] * 3 + [True] * 3
+    assert "preprocessed-data/ic100" in " ".join(one.check(tmp_path))
 
 
 def test_bbbc016_reads_its_plate_map_when_all_fields_are_there(draw, tmp_path):
