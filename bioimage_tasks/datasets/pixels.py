@@ -11,7 +11,7 @@ import numpy as np
 
 from bioimage_tasks.checks import Array
 from bioimage_tasks.datasets.labels import cut
-from bioimage_tasks.io import one_channel, open_image, read_image
+from bioimage_tasks.io import Region, one_channel, open_image, read_image
 
 if TYPE_CHECKING:
     from bioimage_tasks.datasets.base import Aggregate, ImageRef
@@ -40,11 +40,20 @@ def read(image: ImageRef) -> Array:
 
 def _one_file(image: ImageRef, path: str, channel: _Channel, *, all_channels: bool) -> Array:
     if channel is None and not image.plane and not all_channels:
-        return cut(one_channel(read_image(path), None, path), image.region)
+        return _plain(path, image.region)
     handle = open_image(path)
     if channel is None and all_channels:
         channel = tuple(range(handle.colours))
     return handle.read(channel=channel, plane=image.plane, region=image.region)
+
+
+def _plain(path: str, region: Region | None) -> Array:
+    """Read the one channel there is, or the one that all channels equal."""
+    if region is not None:
+        handle = open_image(path)
+        if set(handle.axes) == {"Y", "X"}:  # of a large image only the tiles of the region
+            return handle.read(region=region)
+    return cut(one_channel(read_image(path), None, path), region)
 
 
 def _stacked(image: ImageRef) -> Array:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bioimage_tasks.checks import Array
+from bioimage_tasks.io.damage import naming
 from bioimage_tasks.io.names import Region
 
 #: For every axis the indices wanted, or a slice: the loader returns those, all axes kept.
@@ -90,13 +92,15 @@ class Image:
         Raises
         ------
         ValueError
-            An axis, index, channel or region does not exist, or an axis is left open.
+            An axis, index, channel or region does not exist, an axis is left open, or the
+            file is damaged.
         """
         chosen = dict(plane)
         self._check_plane(chosen)
         wanted = self._channels_wanted(channel)
         where = tuple(self._selector(axis, chosen, wanted, region) for axis in self.axes)
-        found = self.load(where)
+        with naming("Image.read", Path(self.path)):
+            found = self.load(where)
         return self._arranged(found, chosen, wanted, isinstance(channel, int))
 
     def _check_plane(self, chosen: dict[str, int | str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bioimage_tasks.checks import Array, Labels, check_labels, sequential
+from bioimage_tasks.io.damage import naming
 from bioimage_tasks.io.names import existing, is_tiff
 from bioimage_tasks.io.reading import read_image
 from bioimage_tasks.io.writing import write_image
@@ -46,16 +47,14 @@ def _indices(path: str | os.PathLike[str]) -> Array:
     """Return the pixels, of a palette image its index numbers."""
     source = existing("read_labels", path)
     if source.suffix.lower() == ".png":
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
-        try:
-            with Image.open(source, formats=("PNG", "JPEG")) as image:
-                if image.mode == "P":
-                    return np.asarray(image)
-        except UnidentifiedImageError as trouble:
-            raise ValueError(
-                f"read_labels: the file must be an image; got {source}: {trouble}"
-            ) from trouble
+        with (
+            naming("read_labels", source),
+            Image.open(source, formats=("PNG", "JPEG")) as image,
+        ):
+            if image.mode == "P":
+                return np.asarray(image)
     return read_image(source)
 
 

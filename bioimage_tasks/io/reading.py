@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bioimage_tasks.checks import Array
+from bioimage_tasks.io.damage import naming
 from bioimage_tasks.io.image import Image, Selection
 from bioimage_tasks.io.names import PILLOW_FORMATS, existing, is_tiff, is_vendor, is_zarr
 
@@ -45,9 +46,7 @@ def read_image(path: str | os.PathLike[str]) -> Array:
         The format needs an extra that is not installed; names it.
     """
     source = existing("read_image", path)
-    from PIL import UnidentifiedImageError
-
-    try:
+    with naming("read_image", source):
         if is_tiff(source):
             from bioimage_tasks.io.tiff import read_tiff
 
@@ -56,11 +55,6 @@ def read_image(path: str | os.PathLike[str]) -> Array:
             handle = open_image(source)
             return handle.load((slice(None),) * len(handle.shape))
         return _read_pillow(source)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as trouble:
-        raise ValueError(
-            f"read_image: the file must be a whole image of the kind its suffix names; "
-            f"got {source}: {trouble}"
-        ) from trouble
 
 
 def _read_pillow(path: Path) -> Array:
@@ -116,15 +110,10 @@ def open_image(path: str | os.PathLike[str], axes: str = "") -> Image:
         As :func:`read_image`; or ``axes`` does not fit.
     """
     source = existing("open_image", path)
-    try:
+    with naming("open_image", source):
         handle = _opened(source)
-    except (OSError, ValueError, SyntaxError, EOFError) as trouble:
-        if "open_image" in str(trouble):
-            raise
-        raise ValueError(
-            f"open_image: the file must be a whole image of the kind its suffix names; "
-            f"got {source}: {trouble}"
-        ) from trouble
+        if not {"Y", "X"} <= set(handle.axes) or min(handle.shape) < 1:
+            raise ValueError(f"it has no pixels: axes {handle.axes} of {handle.shape}")
     if not axes:
         return handle
     if len(axes) != len(handle.shape) or len(set(axes)) < len(axes) or set(axes) - set("TCZYXS"):

@@ -36,26 +36,26 @@ def _opened(path: Path) -> Iterator[Any]:
     trouble: list[str] = []
 
     def note(record: logging.LogRecord) -> bool:
-        if record.thread != get_ident() or record.levelno < logging.ERROR:
+        if record.thread != get_ident() or record.levelno < logging.WARNING:
             return True
         trouble.append(record.getMessage())
-        return False
+        return record.levelno < logging.ERROR
 
     logger().addFilter(note)
     try:
         with TiffFile(path) as tiff:
-            _check_whole(tiff, path, trouble)
+            _check_whole(tiff, trouble)
             yield tiff
-            _check_whole(tiff, path, trouble)
+            _check_whole(tiff, trouble)
     finally:
         logger().removeFilter(note)
 
 
-def _check_whole(tiff: Any, path: Path, trouble: list[str]) -> None:
+def _check_whole(tiff: Any, trouble: list[str]) -> None:
     series = tiff.series[0] if len(tiff.series) else None
     cut = [each for each in trouble if any(sign in each for sign in _CUT)]
     if series is None or cut or any(page is None for page in series.pages):
-        raise ValueError(f"{path} is cut off: {'; '.join(cut) or 'pages are missing'}")
+        raise ValueError(f"it is cut off: {'; '.join(cut) or 'pages are missing'}")
 
 
 def read_tiff(path: Path) -> Array:

@@ -68,3 +68,10 @@ def test_the_yaml_of_the_page_is_a_configuration(tmp_path):
     assert (type(first), type(second)) == (datasets.get("dsb2018"), datasets.CsvCollection)
     assert (first.part, second.part, first.n_samples, first.seed) == ("test", "training", 20, 1)
     assert str(second.root) == "/scratch/plates/images.csv"
+
+
+def test_a_collection_is_a_dataset_of_torch(folder):
+    data = pytest.importorskip("torch.utils.data")
+    collection = datasets.FolderCollection("images", "labels")
+    (batch,) = data.DataLoader(collection, batch_size=2)
+    assert tuple(batch["image"].shape) == tuple(batch["mask"].shape) == (2, 80, 90)

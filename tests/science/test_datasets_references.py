@@ -228,3 +228,18 @@ def test_grey_keeps_to_single_precision_where_that_is_exact(tmp_path):
     assert pixels.aggregated(wide, "sum").max() == 131_070
     assert pixels.aggregated(wide.astype(np.int32), "mean").dtype == np.float64
     assert pixels.aggregated(wide, "max").dtype == np.uint16
+
+
+def test_a_region_of_a_tiled_file_decodes_its_tiles_alone(tmp_path, monkeypatch):
+    import tifffile
+
+    from bioimage_tasks.io import tiff
+
+    grey = RNG.integers(0, 255, (90, 80)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", grey, tile=(32, 32), compression="zlib")
+    placed = []
+    place = tiff._place
+    monkeypatch.setattr(tiff, "_place", lambda *a: (placed.append(a), place(*a)))
+    found = ImageRef(str(tmp_path / "a.tif"), region=(40, 33, 60, 60)).read()
+    assert np.array_equal(found, grey[40:60, 33:60])
+    assert len(placed) == 1
