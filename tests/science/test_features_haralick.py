@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bioimage_tasks.features import compute, haralick
+from bioimage_tasks.features import compute, cooccurrence
 from bioimage_tasks.features.haralick import NAMES, haralick_by_direction
 
 #: mahotas cancels where two nearly equal numbers are subtracted; beyond that it is 1e-9.
@@ -59,7 +59,7 @@ def test_random_objects_by_table_and_by_sort(levels, monkeypatch):
     labels = np.repeat(np.repeat(np.arange(20).reshape(4, 5), 10, 0), 10, 1)
     theirs = of_mahotas(image, labels)
     for block in (64, 1 << 17):
-        monkeypatch.setattr(haralick, "BLOCK", block)
+        monkeypatch.setattr(cooccurrence, "BLOCK", block)
         ours = haralick_by_direction(image.astype(np.int32), labels)
         np.testing.assert_allclose(ours, theirs, **CLOSE)
 
