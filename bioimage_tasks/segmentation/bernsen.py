@@ -1,0 +1,122 @@
+"""Bernsen's local threshold: halfway between the darkest and the brightest of a window.
+
+An image with bright objects comes in, labels go out. Lengths are in object diameters.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bioimage_tasks.checks import (
+    Array,
+    Labels,
+    Mask,
+    check_choice,
+    check_image,
+    check_range,
+    check_varied,
+)
+from bioimage_tasks.segmentation import masks, objects
+from bioimage_tasks.segmentation.masks import Floats
+from bioimage_tasks.segmentation.registry import register
+from bioimage_tasks.segmentation.scale import diameter_or_estimate
+
+
+@register("bernsen")
+def bernsen(
+    image: Array,
+    *,
+    window: float = 1.5,
+    contrast: float = 0.35,
+    diameter: float | None = None,
+    smoothing: float = 0.04,
+    fill: bool = True,
+    split: float = 0.06,
+    min_size: float = 0.1,
+    min_contrast: float = 0.3,
+    border: str = "keep",
+) -> Labels:
+    """Label what is above the middle of its window's extremes: ``bernsen(image)``.
+
+    Bernsen 1986, Proc. 8th Int. Conf. on Pattern Recognition, 1251-1255. Where the window
+    has little contrast, a pixel counts by the global Otsu threshold. Extremes are taken of
+    the square root, after smoothing: one hot pixel would set the threshold of its window.
+
+    Parameters
+    ----------
+    image : array_like
+        Shape (height, width), bright objects on a darker background, any real dtype.
+    window : float
+        Side of the window, in diameters; wide enough to hold background and object.
+    contrast : float
+        A window whose extremes differ by less than this share of the image's span (from
+        the 5th to the 99.5th percentile) has little contrast.
+    diameter : float, optional
+        Usual diameter of an object in pixels; estimated when not given.
+    smoothing : float
+        Sigma of the Gaussian before the threshold, in diameters; 0 for none.
+    fill : bool
+        Whether enclosed holes belong to the object.
+    split : float
+        Depth of a neck at which touching objects are parted, in diameters; 0 for never.
+    min_size : float
+        Least area of an object, as a share of a disc of one diameter.
+    min_contrast : float
+        Least brightness above background, as a share of the median object's.
+    border : str
+        ``keep`` or ``clear`` objects that touch the image's border.
+
+    Returns
+    -------
+    numpy.ndarray of int32
+        Labels 1..N, 0 background; all 0 when nothing is left.
+
+    Raises
+    ------
+    ValueError
+        The image is not 2D, empty, constant or not finite, or a value is out of range.
+    """
+    name = "bernsen"
+    check_choice(name, "border", border, objects.BORDERS)
+    check_range(name, "contrast", contrast, 0, 1)
+    check_range(name, "split", split, 0, 5)
+    pixels = masks.prepare(check_varied(name, check_image(name, image)))
+    length = diameter_or_estimate(name, diameter, pixels)
+    smoothed = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
+    side = masks.odd(check_range(name, "window", window, 0.1, 100) * length)
+    mask = bernsen_mask(masks.root(smoothed), side, contrast)
+    solid = masks.fill_holes(mask) if fill else mask
+    labels = (
+        objects.split_touching(solid, split * length, split * length)
+        if split
+        else objects.connected(solid)
+    )
+    return objects.clean(
+        labels,
+        smoothed,
+        min_area=check_range(name, "min_size", min_size, 0, 100) * math.pi / 4 * length**2,
+        min_contrast=check_range(name, "min_contrast", min_contrast, 0, 10),
+        border=border,
+    )
+
+
+def bernsen_mask(level: Floats, window: int, contrast: float) -> Mask:
+    """Return the pixels above the middle of their window's extremes.
+
+    Parameters
+    ----------
+    level : numpy.ndarray of float32
+    window : int
+        Side, pixels.
+    contrast : float
+        Least difference of the extremes, as a share of the image's span.
+    """
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    high, low = maximum_filter(level, window), minimum_filter(level, window)
+    dark, bright = np.percentile(level, (5, 99.5))
+    told = high - low >= np.float32(contrast * (bright - dark))
+    mask: Mask = level > np.where(told, (high + low) / 2, np.float32(masks.otsu(level)))
+    return mask

@@ -1,0 +1,241 @@
+"""A pixel classifier: a forest from the filters of a pixel to the probabilities of classes.
+
+Samples come in, a small frozen model goes out that later tasks take as an argument; with an
+image it gives float32 maps. Filters and forest are those of ilastik (Berg et al. 2019,
+doi:10.1038/s41592-019-0582-9; Breiman 2001, doi:10.1023/A:1010933404324). Auto-context (Tu
+and Bai 2010, doi:10.1109/TPAMI.2009.186) is a second forest that also sees the first one's
+map, out of fold: made by a forest that did not learn from that image's group.
+
+Must not know files, or how objects are made of maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bioimage_tasks.checks import Array
+from bioimage_tasks.segmentation.masks import Floats
+from bioimage_tasks.segmentation.pixel_bank import (
+    TILE_PIXELS,
+    Bank,
+    by_tile,
+    check_maps,
+    planes,
+)
+from bioimage_tasks.segmentation.pixel_samples import Samples, sample_pixels
+
+
+@dataclass(frozen=True)
+class PixelForest:
+    """A trained pixel classifier; pickles.
+
+    Attributes
+    ----------
+    bank : Bank
+    classes : tuple of int
+        In the order of the maps.
+    maps : int
+        How many earlier maps it must be given.
+    forest : sklearn.ensemble.RandomForestClassifier
+    """
+
+    bank: Bank
+    classes: tuple[int, ...]
+    maps: int
+    forest: Any
+
+
+@dataclass(frozen=True)
+class AutoContext:
+    """Two forests: the second sees what the first says.
+
+    Attributes
+    ----------
+    first, second : PixelForest
+    """
+
+    first: PixelForest
+    second: PixelForest
+
+
+PixelModel = PixelForest | AutoContext
+
+
+def fit_pixels(
+    samples: Sequence[Samples],
+    *,
+    bank: Bank | None = None,
+    trees: int = 50,
+    min_leaf: int = 5,
+    seed: int = 0,
+) -> PixelForest:
+    """Train a forest: ``fit_pixels([sample_pixels(i, s) for i, s in strokes])``.
+
+    Parameters
+    ----------
+    samples : sequence of Samples
+        One an image, all made with ``bank``.
+    bank : Bank, optional
+        The one of the samples.
+    trees : int
+    min_leaf : int
+        Least pixels of a leaf.
+    seed : int
+
+    Returns
+    -------
+    PixelForest
+
+    Raises
+    ------
+    ValueError
+        No samples, samples of different features, or of one class only.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+
+    widths = {(part.values.shape[1], part.maps) for part in samples}
+    if len(widths) != 1:
+        raise ValueError(
+            "fit_pixels: needs samples, all with the same features; got (features, maps) "
+            f"{sorted(widths)}"
+        )
+    values = np.concatenate([part.values for part in samples])
+    classes = np.concatenate([part.classes for part in samples])
+    present = tuple(int(number) for number in np.unique(classes))
+    if len(present) < 2:
+        raise ValueError(
+            "fit_pixels: pixels of at least two classes are needed; label background as a class "
+            f"of its own; got {present}"
+        )
+    forest = RandomForestClassifier(
+        trees, min_samples_leaf=min_leaf, max_features="sqrt", random_state=seed, n_jobs=1
+    )
+    forest.fit(values, classes)
+    return PixelForest(bank or Bank(), present, samples[0].maps, forest)
+
+
+def predict_pixels(
+    model: PixelModel,
+    image: npt.ArrayLike,
+    maps: Array | None = None,
+    *,
+    tile_pixels: int = TILE_PIXELS,
+) -> Floats:
+    """Return the probability of every class at every pixel: ``predict_pixels(model, image)``.
+
+    Parameters
+    ----------
+    model : PixelForest or AutoContext
+    image : array_like
+        As in training.
+    maps : numpy.ndarray of float32, optional
+        Earlier maps, when the forest was trained with some.
+    tile_pixels : int
+        Pixels whose features are held at once; the result does not depend on it.
+
+    Returns
+    -------
+    numpy.ndarray of float32
+        Shape (classes, *image); sums to 1 at each pixel.
+
+    Raises
+    ------
+    ValueError
+        The image has other channels than in training, or maps are missing or too many.
+    """
+    if isinstance(model, AutoContext):
+        first = predict_pixels(model.first, image, maps, tile_pixels=tile_pixels)
+        return predict_pixels(model.second, image, first[1:], tile_pixels=tile_pixels)
+    channels = planes("predict_pixels", image, model.bank)
+    earlier = check_maps("predict_pixels", maps, channels.shape[1:])
+    if (0 if earlier is None else len(earlier)) != model.maps:
+        raise ValueError(
+            f"predict_pixels: this forest was trained with {model.maps} earlier maps; got "
+            f"{'none' if earlier is None else len(earlier)}"
+        )
+    found = np.empty((len(model.classes), *channels.shape[1:]), dtype=np.float32)
+    for place, stack in by_tile(channels, earlier, model.bank, tile_pixels):
+        if len(stack) != model.forest.n_features_in_:
+            raise ValueError(
+                "predict_pixels: the image must have the channels and dimensions of those in "
+                f"training, {model.forest.n_features_in_} features; got {len(stack)}"
+            )
+        shares = model.forest.predict_proba(stack.reshape(len(stack), -1).T)
+        found[(slice(None), *place)] = shares.T.reshape(-1, *stack.shape[1:])
+    return found
+
+
+def fit_autocontext(
+    images: Sequence[npt.ArrayLike],
+    classes: Sequence[npt.ArrayLike],
+    groups: Sequence[str],
+    *,
+    bank: Bank | None = None,
+    count: int = 2000,
+    trees: int = 50,
+    min_leaf: int = 5,
+    seed: int = 0,
+) -> AutoContext:
+    """Train two forests, the second on the first one's out-of-fold maps.
+
+    Parameters
+    ----------
+    images, classes : sequence of array_like
+        See :func:`~bioimage_tasks.segmentation.pixel_samples.sample_pixels`.
+    groups : sequence of str
+        One an image: the map of an image comes from a forest that saw none of its group.
+    bank : Bank, optional
+    count : int
+        Pixels an image.
+    trees, min_leaf, seed
+        See :func:`fit_pixels`.
+
+    Returns
+    -------
+    AutoContext
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, or there are fewer than two groups.
+    """
+    if not len(images) == len(classes) == len(groups):
+        raise ValueError(
+            "fit_autocontext: images, classes and groups must be as many; got "
+            f"{len(images)}, {len(classes)} and {len(groups)}"
+        )
+    if len(set(groups)) < 2:
+        raise ValueError(
+            "fit_autocontext: out-of-fold maps need at least two groups; give every image a "
+            f"group of its own if they are independent; got {sorted(set(groups))}"
+        )
+    bank = bank or Bank()
+    drawn = [
+        sample_pixels(image, target, bank=bank, count=count, seed=seed + number)
+        for number, (image, target) in enumerate(zip(images, classes, strict=True))
+    ]
+
+    def forest(parts: list[Samples]) -> PixelForest:
+        return fit_pixels(parts, bank=bank, trees=trees, min_leaf=min_leaf, seed=seed)
+
+    inner: list[Samples] = []
+    for group in sorted(set(groups)):
+        apart = forest([part for part, own in zip(drawn, groups, strict=True) if own != group])
+        inner += [
+            sample_pixels(
+                images[k],
+                classes[k],
+                predict_pixels(apart, images[k])[1:],
+                bank=bank,
+                count=count,
+                seed=seed + k,
+            )
+            for k, own in enumerate(groups)
+            if own == group
+        ]
+    return AutoContext(forest(drawn), forest(inner))

@@ -1,0 +1,194 @@
+"""Tasks of pixel classifiers: samples of an image, forests of samples, maps of forests.
+
+Every step is a task, so that a fold shares what it can: samples of an image are drawn once,
+and the forest that knows neither block i nor block j serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bioimage_tasks.checks import Array, Labels
+from bioimage_tasks.datasets.base import ImageRef, LabelsRef
+from bioimage_tasks.metrics.membranes import MembraneScores
+from bioimage_tasks.segmentation.masks import Floats
+from bioimage_tasks.segmentation.merging import MergeRule
+from bioimage_tasks.segmentation.pixel_forest import AutoContext, PixelForest, PixelModel
+from bioimage_tasks.segmentation.pixel_samples import Samples
+from bioimage_tasks.segmentation.stain import Picture, Stains
+from bioimage_tasks.tasks.door import task
+
+
+@task()
+def pixel_samples(
+    image: ImageRef | Array,
+    classes: LabelsRef | Labels,
+    maps: Array | None = None,
+    rule: str = "",
+    **params: Any,
+) -> Samples:
+    """Draw labelled pixels: ``pixel_samples(image, image.gold, rule="inside")``.
+
+    Parameters
+    ----------
+    image : ImageRef or numpy.ndarray
+    classes : LabelsRef or numpy.ndarray
+        Classes 1..K with 0 for unlabelled (strokes); or, with a rule, labels of objects.
+    maps : numpy.ndarray, optional
+        From :func:`pixel_map` of a forest that did not learn from this image.
+    rule : str
+        "", or one of :data:`bioimage_tasks.segmentation.pixel_samples.CLASS_RULES`.
+    **params
+        See :func:`bioimage_tasks.segmentation.pixel_samples.sample_pixels`.
+    """
+    from bioimage_tasks.segmentation.pixel_samples import classes_of, sample_pixels
+
+    numbers = _read(classes)
+    chosen = classes_of(numbers, rule) if rule else numbers
+    return sample_pixels(_read(image), chosen, maps, **params)
+
+
+@task()
+def pixel_forest(samples: Sequence[Samples], **params: Any) -> PixelForest:
+    """Train a forest: see :func:`bioimage_tasks.segmentation.pixel_forest.fit_pixels`."""
+    from bioimage_tasks.segmentation.pixel_forest import fit_pixels
+
+    return fit_pixels(samples, **params)
+
+
+@task()
+def pixel_autocontext(
+    images: Sequence[ImageRef | Array],
+    classes: Sequence[LabelsRef | Labels],
+    groups: Sequence[str],
+    rule: str = "",
+    **params: Any,
+) -> AutoContext:
+    """Train two forests in one task, the second on out-of-fold maps of the first.
+
+    See :func:`bioimage_tasks.segmentation.pixel_forest.fit_autocontext`; ``rule`` as for
+    :func:`pixel_samples`.
+    """
+    from bioimage_tasks.segmentation.pixel_forest import fit_autocontext
+    from bioimage_tasks.segmentation.pixel_samples import classes_of
+
+    numbers = [_read(one) for one in classes]
+    chosen = [classes_of(one, rule) if rule else one for one in numbers]
+    return fit_autocontext([_read(image) for image in images], chosen, groups, **params)
+
+
+@task()
+def pixel_map(
+    model: PixelModel, image: ImageRef | Array, maps: Array | None = None, **params: Any
+) -> Floats:
+    """Return the probabilities of all classes but the first: shape (classes - 1, *image).
+
+    See :func:`bioimage_tasks.segmentation.pixel_forest.predict_pixels`.
+    """
+    from bioimage_tasks.segmentation.pixel_forest import predict_pixels
+
+    return predict_pixels(model, _read(image), maps, **params)[1:]
+
+
+@task()
+def stains(image: ImageRef | Array, **params: Any) -> Stains:
+    """Find the colours of a slide's two stains: see :func:`..segmentation.stain.fit_stains`."""
+    from bioimage_tasks.segmentation.stain import fit_stains
+
+    return fit_stains(_read(image), **params)
+
+
+@task()
+def stain_normalised(image: ImageRef | Array, found: Stains) -> Picture:
+    """Return the image in the usual colours: ``stain_normalised(tile, stains(slide))``."""
+    from bioimage_tasks.segmentation.stain import normalise_stains
+
+    return normalise_stains(_read(image), found)
+
+
+@task()
+def map_pieces(maps: Array, **params: Any) -> Labels:
+    """Break a map of object probability into pieces of objects.
+
+    See :func:`bioimage_tasks.segmentation.map_objects.pieces_of_map`.
+    """
+    from bioimage_tasks.segmentation.map_objects import pieces_of_map
+
+    return pieces_of_map(maps[0], **params)
+
+
+@task()
+def map_rule(
+    pieces: Sequence[Labels],
+    maps: Sequence[Array],
+    images: Sequence[Array],
+    gold: Sequence[LabelsRef | Labels],
+    **params: Any,
+) -> MergeRule:
+    """Learn which pieces of out-of-fold maps belong together and which are real.
+
+    See :func:`bioimage_tasks.segmentation.merging.train`.
+    """
+    from bioimage_tasks.segmentation.map_objects import views
+    from bioimage_tasks.segmentation.merging import train
+
+    examples = [
+        (one, views(chances, image), _read(truth))
+        for one, chances, image, truth in zip(pieces, maps, images, gold, strict=True)
+    ]
+    return train(examples, **params)
+
+
+@task()
+def map_labels(
+    pieces: Labels, maps: Array, image: ImageRef | Array, rule: MergeRule, **params: Any
+) -> Labels:
+    """Join pieces and drop junk as learned: see :func:`..segmentation.merging.apply`."""
+    from bioimage_tasks.segmentation.map_objects import views
+    from bioimage_tasks.segmentation.merging import apply
+
+    return apply(pieces, views(maps, _read(image)), rule, **params)
+
+
+@task()
+def membrane_cells(maps: Array, **params: Any) -> Labels:
+    """Fill the space between membranes with cells.
+
+    See :func:`bioimage_tasks.segmentation.membranes.cells_between`.
+    """
+    from bioimage_tasks.segmentation.membranes import cells_between
+
+    return cells_between(maps[0], **params)
+
+
+@task()
+def membrane_level(maps: Sequence[Array], gold: Sequence[LabelsRef | Labels]) -> float:
+    """Return the probability above which membranes have the best mean Dice.
+
+    Give it out-of-fold maps of training images only.
+    """
+    from bioimage_tasks.metrics.membranes import dice
+
+    truths = [_read(truth) > 0 for truth in gold]
+    levels = [step / 20 for step in range(4, 19)]
+
+    def mean(level: float) -> float:
+        pairs = zip(maps, truths, strict=True)
+        return sum(dice(chances[0] > level, truth) for chances, truth in pairs)
+
+    return max(levels, key=mean)
+
+
+@task()
+def membrane_score(
+    maps: Array, level: float, cells: Labels, gold: LabelsRef | Labels
+) -> MembraneScores:
+    """Score a map of membranes and the cells made of it: gold is 1 on membrane."""
+    from bioimage_tasks.metrics.membranes import membrane_scores
+
+    return membrane_scores(maps[0] > level, cells, _read(gold) > 0)
+
+
+def _read(value: Any) -> Any:
+    return value.read() if isinstance(value, ImageRef | LabelsRef) else value
