@@ -75,7 +75,9 @@ def sample(image: ImageRef, output: str = "both", transform: Transform | None = 
     """
     found: Sample = {}
     if output != "labels":
-        found["image"] = image.read()
+        pixels = image.read()
+        # Pillow lends its memory, and training loops write into what they get.
+        found["image"] = pixels if pixels.flags.writeable else pixels.copy()
     gold = None if output == "image" else image.gold
     if gold is not None:
         found["mask"] = gold.read()
