@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bioimage_tasks import datasets
-from bioimage_tasks.commands.datasets import command
+from bioimage_tasks.commands.datasets import _Meter, command
 from bioimage_tasks.datasets.remote import Remote
 from taskgraph.cli import main
 
@@ -143,6 +143,20 @@ def test_fetch_takes_the_usable_part_of_a_large_set_by_default(monkeypatch, tmp_
         assert ran("fetch", "bbbc021", str(tmp_path), *words).exit_code == 0
     assert [len(names) for names in asked] == [3, 3, 57]
     assert "BBBC021_v1_images_Week1_22123.zip" in asked[0]
+
+
+def test_the_meter_shows_percents_or_megabytes(capsys):
+    meter = _Meter()
+    for done in (1, 2, 50, 100):
+        meter("a.zip", done, 100)
+        meter("a.zip", done, 100)
+    for done in (1, 2, 3 << 20):
+        meter("b.zip", done, 0)
+    told = capsys.readouterr().err
+    assert told.count("a.zip") == 4
+    assert "a.zip: 100 % of 0.0 MB  \n" in told
+    assert told.count("b.zip") == 2
+    assert "3.1 MB" in told
 
 
 # -- the program -------------------------------------------------------------------------------

@@ -192,6 +192,63 @@ def test_counts_that_are_no_numbers_are_refused(trees, draw, tmp_path):
     assert one.images()[0].info == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "table", "part"),
+    [
+        ("bbbc039", "metadata/validation.txt", "training"),
+        ("bbbc041", "malaria/test.json", "test"),
+        ("blood-count-bccd", "counts.csv", "training"),
+        ("blood-count-bccd", "boxes.csv", "training"),
+        ("denoise-bpae-pairs", "pairs.csv", "training"),
+        ("dsb2018", "stage1_solution.csv", "test"),
+        ("livecell", "livecell_coco_train.json", "training"),
+        ("nets-coverage", "coverage.csv", "training"),
+        ("subcellular-location", "labels.csv", "training"),
+    ],
+)
+def test_a_table_that_is_needed_is_asked_for(trees, draw, tmp_path, name, table, part):
+    one = grow(name, trees, draw, tmp_path, part=part)
+    (tmp_path / table).unlink()
+    with pytest.raises(FileNotFoundError, match=table.rpartition("/")[2]):
+        one.images()
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [("bbbc021", "BBBC021_v1_image.csv"), ("bbbc021", "BBBC021_v1_moa.csv")]
+)
+def test_a_table_that_only_adds_may_be_absent(trees, draw, tmp_path, name, table):
+    one = grow(name, trees, draw, tmp_path)
+    (tmp_path / table).unlink()
+    assert one.images()[0].about("moa") is None
+    assert one.check(tmp_path) == []
+
+
+def test_an_image_that_the_solution_does_not_know_is_named(trees, draw, tmp_path):
+    one = grow("dsb2018", trees, draw, tmp_path, part="test")
+    draw.save(tmp_path / "stage1_test" / "eeee" / "images" / "eeee.png", draw.grey(draw.labels()))
+    with pytest.raises(FileNotFoundError, match=r"must annotate every image; got no eeee"):
+        one.images()
+
+
+def test_masks_of_a_field_that_is_not_there_are_named(trees, draw, tmp_path):
+    one = grow("bbbc020", trees, draw, tmp_path)
+    shutil.rmtree(tmp_path / "BBBC020_v1_images" / "jw-1h 1")
+    with pytest.raises(FileNotFoundError, match=r"jw-1h 1_c5_9\.TIF has no image"):
+        one.images()
+    shutil.rmtree(tmp_path / "BBC020_v1_outlines_cells")
+    (tmp_path / "BBBC020_v1_images" / "jw-1h 1").mkdir()
+    draw.save(
+        tmp_path / "BBBC020_v1_images" / "jw-1h 1" / "jw-1h 1_(c1+c5).TIF",
+        draw.same(draw.grey(draw.labels())),
+    )
+    assert [kind for kind, _labels in one.images()[0].annotations] == ["nuclei"]
+
+
+def test_an_empty_annotation_file_knows_nobody(tmp_path):
+    (tmp_path / "empty.json").touch()
+    assert annotated_names(tmp_path / "empty.json") == set()
+
+
 # -- helpers ---------------------------------------------------------------------------------
 def test_a_name_that_tells_no_channel_is_refused(tmp_path):
     split = layouts.by_end({"dna": ("d0", "d"), "actin": ("d1",)})
