@@ -104,11 +104,12 @@ class Image:
         return self._arranged(found, chosen, wanted, isinstance(channel, int))
 
     def _check_plane(self, chosen: dict[str, int | str]) -> None:
-        others = {axis: size for axis, size in self.sizes.items() if axis not in "YXCS"}
-        unknown = sorted(set(chosen) - set(others) - {"T", "Z"})
+        others = {"T": 1, "Z": 1} if chosen else {}  # an axis that is absent has one plane
+        others |= {axis: size for axis, size in self.sizes.items() if axis not in "YXCS"}
+        unknown = sorted(set(chosen) - set(others))
         if unknown:
             raise ValueError(
-                f"Image.read: plane chooses along {', '.join(others) or 'no axis'} of axes "
+                f"Image.read: plane chooses along {', '.join(others)} of axes "
                 f"{self.axes}; got {', '.join(unknown)} for {self.path}"
             )
         for axis, size in others.items():

@@ -12,7 +12,7 @@ import numpy as np
 
 from bioimage_tasks.checks import Array, Labels, check_labels, sequential
 from bioimage_tasks.io.damage import naming
-from bioimage_tasks.io.names import existing, is_tiff
+from bioimage_tasks.io.names import existing, is_tiff, is_zarr
 from bioimage_tasks.io.reading import read_image
 from bioimage_tasks.io.writing import write_image
 
@@ -59,7 +59,7 @@ def _indices(path: str | os.PathLike[str]) -> Array:
 
 
 def write_labels(path: str | os.PathLike[str], labels: Labels) -> None:
-    """Write labels without loss: uint16 PNG up to 65,535 objects, or TIFF.
+    """Write labels without loss: uint16 PNG up to 65,535 objects, TIFF or OME-Zarr.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def write_labels(path: str | os.PathLike[str], labels: Labels) -> None:
         Not labels, or too many for a PNG.
     """
     numbers = check_labels("write_labels", "labels", labels)
-    if is_tiff(Path(path)):
+    if is_tiff(Path(path)) or is_zarr(Path(path)):
         write_image(path, numbers)
         return
     if int(numbers.max()) > np.iinfo(np.uint16).max:

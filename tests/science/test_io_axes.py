@@ -57,6 +57,10 @@ def test_what_is_not_there_or_left_open_is_an_error(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             image.read(**asked)
+    flat = write(tmp_path / "flat.tif", STACK[0, 0, 0], "YX")
+    assert flat.read(plane=(("Z", 0), ("T", "all"))).shape == (1, 40, 50)
+    with pytest.raises(ValueError, match=r"T must lie in 0\.\.0 .*flat\.tif; got 5"):
+        flat.read(plane=(("T", 5),))
     with pytest.raises(ValueError, match=r"one letter of TCZYXS for each of the 5 axes"):
         io.open_image(image.path, axes="ZYX")
     assert io.open_image(image.path, axes="ZCTYX").sizes["Z"] == 2
@@ -124,6 +128,12 @@ def test_both_versions_of_ome_zarr_are_read(tmp_path):
     with pytest.raises(ValueError, match="in order; got 'YXZ'"):
         io.write_image(tmp_path / "x.zarr", STACK[0, 0], axes="YXZ")
     assert not (tmp_path / "x.zarr").exists()
+
+
+def test_labels_in_a_zarr_are_not_limited(tmp_path):
+    labels = np.arange(70_000, dtype=np.int32).reshape(700, 100)
+    io.write_labels(tmp_path / "labels.zarr", labels)
+    assert np.array_equal(io.read_labels(tmp_path / "labels.zarr"), labels)
 
 
 def test_a_zarr_is_written_over_and_a_stray_folder_is_none(tmp_path):
