@@ -1,0 +1,106 @@
+"""Parts of images: areas and targets add up, brightness and gain, constant and bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bioimage_tasks.datasets import made
+from bioimage_tasks.features.parts import WAYS, describe_parts
+
+SIZES = {"pixels": 4, "regions": 16, "tiles": 24, "surf": 1}
+
+
+@pytest.fixture(scope="module")
+def field():
+    image, mask = made.covered("a", 0, 96)
+    return [image[..., 0], image[..., 1]], mask
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_targets_weighed_by_area_are_the_images(field, way):
+    channels, mask = field
+    before = channels[0].copy()
+    found = describe_parts(channels, way, SIZES[way], mask)
+    assert len(found) == len(found.areas) == len(found.targets) > 5
+    assert found.values.dtype == np.float32
+    assert np.isfinite(found.values).all()
+    assert 0 <= found.targets.min() <= found.targets.max() <= 1
+    whole = np.average(found.targets, weights=found.areas)
+    exact = way in ("tiles", "regions")
+    assert whole == pytest.approx(mask.mean(), abs=1e-5 if exact else 0.08)
+    assert np.array_equal(channels[0], before)
+    again = describe_parts([np.asfortranarray(c.astype(float)) for c in channels], way, SIZES[way])
+    assert np.allclose(again.values, found.values, rtol=1e-4, atol=1e-4)
+    assert again.targets is None
+
+
+def test_tiles_and_composition_against_a_loop(field):
+    from scipy.ndimage import gaussian_filter
+
+    channels, mask = field
+    found = describe_parts(channels, "tiles", 24, mask)
+    assert len(found) == 16
+    assert (found.areas == 576).all()
+    place = 0
+    for top in range(0, 96, 24):
+        for left in range(0, 96, 24):
+            own = np.s_[top : top + 24, left : left + 24]
+            assert found.targets[place] == pytest.approx(mask[own].mean())
+            smooth = [gaussian_filter(c.astype(np.float32), 1, mode="nearest") for c in channels]
+            above = [[c[own] > 256 / 2**o for o in range(1, 7)] for c in smooth]
+            shares = [m.mean() for each in above for m in each]
+            shares += [(one & other).mean() for one in above[0] for other in above[1]]
+            assert np.allclose(found.values[place, :48], shares, atol=1e-6)
+            place += 1
+
+
+def test_textures_stay_under_another_gain_and_composition_does_not(field):
+    channels, _ = field
+    doubled = [channel.astype(np.float32) * 2 for channel in channels]
+
+    def tiles(planes, textures):
+        return describe_parts(planes, "tiles", 24, textures=textures).values
+
+    assert np.allclose(tiles(doubled, True), tiles(channels, True), rtol=1e-3, atol=1e-3)
+    assert not np.allclose(tiles(doubled, False)[:, :48], tiles(channels, False)[:, :48], atol=0.1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_constant_image_has_parts_too(way):
+    found = describe_parts([np.full((48, 64), 7, np.uint8)] * 2, way, SIZES[way], np.ones((48, 64)))
+    assert np.isfinite(found.values).all()
+    assert np.allclose(found.targets, 1)
+
+
+@pytest.mark.parametrize(
+    ("channels", "way", "size", "message"),
+    [
+        ([], "tiles", 8, "describe_parts: needs one or more channels of one shape"),
+        ([np.ones((8, 8)), np.ones((8, 9))], "tiles", 8, "channels of one shape"),
+        ([np.ones((8, 8, 3))], "tiles", 8, "must have 2 dimensions"),
+        ([np.full((8, 8), np.nan)], "tiles", 8, "every pixel must be finite"),
+        ([np.ones((8, 8))], "circles", 8, "way must be one of pixels, regions, tiles, surf"),
+        ([np.ones((8, 8))], "tiles", 0, r"size \(pixels\) must lie in \[1, 1024\]; got 0"),
+    ],
+)
+def test_bad_input_is_refused(channels, way, size, message):
+    with pytest.raises(ValueError, match=message):
+        describe_parts(channels, way, size)
+
+
+def test_a_mask_of_another_shape_is_refused(field):
+    with pytest.raises(ValueError, match="mask and channels must have the same shape"):
+        describe_parts(field[0], "tiles", 8, np.ones((8, 8)))
+
+
+def test_made_up_images_are_the_same_every_time_and_differ_by_group():
+    one, mask = made.covered("day", 1)
+    same, _ = made.covered("day", 1)
+    assert np.array_equal(one, same)
+    assert one.shape == (96, 96, 2)
+    assert set(np.unique(mask)) == {0, 1}
+    assert not np.array_equal(one, made.covered("other day", 1)[0])
+    discs, count = made.counted("slide", 0)
+    assert discs.shape == (128, 128, 3)
+    assert 3 <= count < 16
