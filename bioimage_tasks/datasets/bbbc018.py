@@ -17,6 +17,9 @@ from bioimage_tasks.datasets.remote import bbbc
 #: Published without outlines.
 WITHOUT = frozenset({"10779"})
 
+#: Outlines that were drawn over the image.
+OVER_IMAGE = frozenset({"17675-nuclei"})
+
 _SPLIT = by_end({"dna": ("-dna",), "actin": ("-actin",), "ph3": ("-ph3",)})
 _PARTS = ("nuclei", "cells")
 
@@ -45,8 +48,8 @@ class Bbbc018(Published):
     grouping = ""
     quirks = (
         "RGB bitmaps that hold the image in green: green is read",
-        "outlines lie upside down: turned; only pixels of 255 are lines, as 17675-nuclei has "
-        "the image beneath",
+        "outlines lie upside down: turned; 17675-nuclei has the image beneath: there only "
+        "pixels of 255 are lines",
         "10779 has no outlines",
         "which four fields are one sample is not told by the names",
     )
@@ -83,4 +86,5 @@ def _number(path: Path) -> str:
 
 
 def _outlines(path: str) -> Annotation:
-    return LabelsRef(path, kind="outlines", how=(("equals", 255), ("flip", "y")))
+    beneath = (("equals", 255),) if Path(path).stem in OVER_IMAGE else ()
+    return LabelsRef(path, kind="outlines", how=(*beneath, ("flip", "y")))

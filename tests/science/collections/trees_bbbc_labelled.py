@@ -111,11 +111,13 @@ def bbbc018(root, draw):
             draw.save(root / "BBBC018_v1_images" / f"{well}-{channel}.DIB", image)
         if well == "10779":
             continue
-        lines = (draw.outline(labels)[::-1] * 255).astype("uint8")
-        if well == "17675":
-            lines = np.where(lines == 255, lines, draw.grey(labels, high=120)[::-1])
+        lines = draw.outline(labels)[::-1]
         for part in ("nuclei", "cells"):
-            draw.save(root / "BBBC018_v1_outlines" / f"{well}-{part}.png", lines.astype("uint8"))
+            written = lines if well == "00733" else (lines * 255).astype("uint8")
+            if (well, part) == ("17675", "nuclei"):
+                beneath = draw.grey(labels, high=120)[::-1]
+                written = np.where(lines, 255, beneath).astype("uint8")
+            draw.save(root / "BBBC018_v1_outlines" / f"{well}-{part}.png", written)
     return draw.Tree(
         names=["00733", "10779", "17675"], groups=["", "", ""], objects=[1, None, 2],
         shape=(24, 32, 3), channels=("dna", "actin", "ph3"),
