@@ -88,6 +88,7 @@ def invalidate(session: Session, nodes: Iterable[int]) -> Plan:
         return what
     tasks = session.graph.tasks
     keys = [tasks[node].key for node in what.roots]
+    _forgive_the_dead(session, session.graph.downstream(what.roots))
     return replace(what, epoch=session.store.invalidate(keys, KILL_RESULTS, _note(session, what)))
 
 
@@ -100,12 +101,27 @@ def retry(session: Session, nodes: Iterable[int]) -> int:
         How many tasks had live failures and are tried again.
     """
     session.look()
+    wanted = set(nodes)
     tried = attempts(session, session.present())
-    chosen = sorted(set(nodes) & set(tried))
+    chosen = sorted(wanted & set(tried))
     if chosen:
+        _forgive_the_dead(session, bytearray(node in wanted for node in range(len(session.graph))))
         tasks = session.graph.tasks
         session.store.invalidate([tasks[node].key for node in chosen], KILL_FAILURES, "retry")
     return len(chosen)
+
+
+def _forgive_the_dead(session: Session, forgiven: bytearray) -> None:
+    """Take from the records of dead workers what they ran, if that is forgiven (1).
+
+    Else the next worker that finds such a record counts the same death once more, under
+    the new epoch: three old ones, and a task fails again without having run.
+    """
+    index = session.graph.index
+    for info in session.store.workers():
+        node = index.get(info.running) if info.running and not info.alive else None
+        if node is not None and forgiven[node]:
+            session.store.running(info.worker, b"")
 
 
 def _roots(session: Session, chosen: Sequence[int], reached: bytearray) -> list[int]:

@@ -135,6 +135,29 @@ def test_retry_forgets_failures_and_counts_tasks(bench):
     assert states(bench.session)[0] == FAILED
 
 
+def test_the_dead_are_forgiven_too_and_the_living_still_watched(bench):
+    """Else each new worker counts a death again that was forgiven, from the dead one's record."""
+    first, below, other = build(bench.session, [[], [0], []])
+    dead = {task: bench.worker("elsewhere") for task in (first, below, other)}
+    for task, worker in dead.items():
+        bench.store.running(worker, task.key)
+    bench.now += 2 * bench.store.lease_seconds
+    alive = bench.worker()
+    bench.store.running(alive, first.key)
+
+    def running():
+        return {info.worker: info.running for info in bench.store.workers()}
+
+    bench.die(first, dead[first])
+    assert retry(bench.session, [bench.node(first)]) == 1
+    assert running()[dead[first]] == b""
+    assert running()[dead[below]] == below.key, "not what was asked for"
+    invalidate(bench.session, [bench.node(first)])
+    assert running()[dead[below]] == b""
+    assert running()[dead[other]] == other.key
+    assert running()[alive] == first.key
+
+
 def test_an_invalidate_forgets_failures_below_it(bench):
     tasks = build(bench.session, [[], [0]])
     bench.publish(tasks[:1])
