@@ -69,8 +69,8 @@ def read_tiff(path: Path) -> Array:
     with _opened(path) as tiff:
         try:
             return np.asarray(tiff.asarray())
-        except ValueError as trouble:
-            if _NEEDS not in str(trouble):
+        except (ValueError, ModuleNotFoundError) as trouble:
+            if not _lacks_codec(trouble):
                 raise
             series = tiff.series[0]
             pages = [_by_pillow(path, page, trouble) for page in series.pages]
@@ -123,8 +123,8 @@ def _page(path: Path, tiff: Any, page: Any, where: Selection) -> Array:
         if whole.is_tiled and whole.axes in ("YX", "YXS"):
             return _tiles(tiff, whole, where)
         return chosen(np.asarray(page.asarray()), where)
-    except ValueError as trouble:
-        if _NEEDS not in str(trouble):
+    except (ValueError, ModuleNotFoundError) as trouble:
+        if not _lacks_codec(trouble):
             raise
         return chosen(_by_pillow(path, page, trouble), where)
 
@@ -170,7 +170,12 @@ def chosen(array: Array, where: Selection) -> Array:
     return array
 
 
-def _by_pillow(path: Path, page: Any, trouble: ValueError) -> Array:
+def _lacks_codec(trouble: Exception) -> bool:
+    """Whether decoding failed for want of a package; of zstd that is a missing module."""
+    return isinstance(trouble, ModuleNotFoundError) or _NEEDS in str(trouble)
+
+
+def _by_pillow(path: Path, page: Any, trouble: Exception) -> Array:
     """Read one page through Pillow's libtiff: LZW needs no further package there."""
     from PIL import Image as PillowImage
 
@@ -185,7 +190,7 @@ def _by_pillow(path: Path, page: Any, trouble: ValueError) -> Array:
     return pixels
 
 
-def _needs_package(path: Path, trouble: ValueError) -> ValueError:
+def _needs_package(path: Path, trouble: Exception) -> ValueError:
     return ValueError(
         f"the compression of {path} needs the package imagecodecs; pip install imagecodecs; "
         f"got {trouble}"

@@ -44,8 +44,8 @@ def open_vendor(path: Path) -> Image:
 
     def load(where: Selection) -> Array:
         exact = {
-            axis: entry if isinstance(entry, slice) else list(entry)
-            for axis, entry in zip(axes, where, strict=True)
+            axis: slice(*entry.indices(size)) if isinstance(entry, slice) else list(entry)
+            for axis, entry, size in zip(axes, where, shape, strict=True)
             if axis not in "YXS"
         }
         pixels = np.asarray(image.get_image_dask_data(axes, **exact))

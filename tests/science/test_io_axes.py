@@ -170,6 +170,7 @@ class FakeBioImage:
 
     def get_image_dask_data(self, order, T, C, Z):
         assert order == "TCZYX"
+        assert all(isinstance(each, list) or each.stop is not None for each in (T, C, Z))
         return STACK[T][:, C][:, :, Z]
 
 
@@ -265,11 +266,14 @@ def test_lzw_is_read_without_imagecodecs(tmp_path, dtype, monkeypatch):
     assert np.array_equal(io.read_image(tmp_path / "rgb.tif"), rgb)
 
 
-def test_a_compression_that_nothing_here_reads_names_the_package(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "lack", [ValueError(f"<COMPRESSION.LZW: 5> {tiff._NEEDS}"), ModuleNotFoundError("compression")]
+)
+def test_a_compression_that_nothing_here_reads_names_the_package(tmp_path, monkeypatch, lack):
     lzw(tmp_path / "one.tif", [np.zeros((9, 9), np.uint8)])
 
     def refuse(*_arguments, **_options):
-        raise ValueError(f"<COMPRESSION.LZW: 5> {tiff._NEEDS}")
+        raise lack
 
     monkeypatch.setattr(tifffile.TiffFile, "asarray", refuse)
     monkeypatch.setattr("PIL.Image.open", refuse_by_pillow)
