@@ -66,6 +66,34 @@ def mean_rows(entries: Sequence[Entry], by: str = "mean_ap") -> list[Row]:
     return sorted(rows, key=lambda row: (-float(row[by]), str(row["setting"])))
 
 
+def crossed_rows(entries: Sequence[Entry]) -> list[Row]:
+    """Return one row per collection and setting, means over images, in the order of coming.
+
+    Parameters
+    ----------
+    entries : sequence of (collection, setting, scores)
+
+    Raises
+    ------
+    ValueError
+        There are no entries.
+    """
+    if not entries:
+        raise ValueError("crossed_rows: needs at least one scored image; got none")
+    groups: dict[tuple[str, str], list[Scores]] = {}
+    for collection, setting, scores in entries:
+        groups.setdefault((collection, setting), []).append(scores)
+    return [
+        {
+            "collection": collection,
+            "setting": setting,
+            "images": len(scores),
+            **mean_scores(scores).as_dict(),
+        }
+        for (collection, setting), scores in groups.items()
+    ]
+
+
 def csv_text(rows: Sequence[Row]) -> str:
     """Return rows as CSV with a header, numbers to 6 digits."""
     sheet = io.StringIO()
@@ -78,8 +106,11 @@ def csv_text(rows: Sequence[Row]) -> str:
 
 def plain_text(rows: Sequence[Row]) -> str:
     """Return rows as a table for the eye, three decimals, the columns of :data:`SHOWN`."""
-    cells = [list(SHOWN.values())]
-    cells += [[_number(row[name], ".3f") for name in SHOWN] for row in rows]
+    shown = SHOWN
+    if rows and "collection" in rows[0]:
+        shown = {"collection": "collection", **SHOWN}
+    cells = [list(shown.values())]
+    cells += [[_number(row[name], ".3f") for name in shown] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])

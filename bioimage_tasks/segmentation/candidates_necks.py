@@ -114,7 +114,8 @@ def _strongest(
 
 def _peaks(basins: Labels, heights: Floats) -> Doubles:
     peaks = np.zeros(int(basins.max()) + 1)
-    np.maximum.at(peaks, basins.ravel(), heights.ravel())
+    inside = basins > 0
+    np.maximum.at(peaks, basins[inside], heights[inside])
     peaks[0] = 0
     return peaks
 

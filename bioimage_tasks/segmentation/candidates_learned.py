@@ -1,0 +1,235 @@
+"""Nuclei as the best choice among candidates whose IoU a forest predicts.
+
+Images and gold standards come in, a :class:`CandidateRule` goes out, a plain value that
+later tasks take as an argument; with an image it gives labels. Candidates are regions at
+many thresholds and their parts at necks (:mod:`.candidates`); a forest predicts each one's
+IoU with the truth from its measures; the choice without overlaps is exact. All lengths
+follow the image's own object size, so that a rule can be used on another laboratory's
+images. Source: Arteta et al. 2012, doi:10.1007/978-3-642-33415-3_43.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bioimage_tasks.checks import (
+    Labels,
+    check_image,
+    check_labels,
+    check_range,
+    check_same_shape,
+    check_varied,
+    sequential,
+)
+from bioimage_tasks.segmentation import masks
+from bioimage_tasks.segmentation.candidates import Doubles, Regions, regions_of
+from bioimage_tasks.segmentation.candidates_choice import choose
+from bioimage_tasks.segmentation.candidates_measures import measure
+from bioimage_tasks.segmentation.masks import Floats
+from bioimage_tasks.segmentation.scale import diameter_or_estimate
+
+#: Thresholds, evenly spaced in the square root of the intensity, which evens out shot noise.
+THRESHOLDS = 40
+#: The image is reduced by a whole factor as long as objects keep this many pixels across.
+LEAST_ACROSS = 30
+#: Candidates of an image that a forest learns from, at most.
+TAKEN = 1500
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Candidates of one image and what is measured of them."""
+
+    regions: Regions
+    measures: Doubles
+    factor: int  #: how many pixels of the image make one of the regions'
+    shape: tuple[int, ...]  #: of the image
+
+    def render(self, chosen: npt.NDArray[np.int64]) -> Labels:
+        """Return labels of the image's shape in which the chosen regions are 1..N."""
+        small = self.regions.render(chosen)
+        if self.factor == 1:
+            return small
+        rows, columns = (
+            np.minimum(np.arange(size) // self.factor, most - 1)
+            for size, most in zip(self.shape, small.shape, strict=True)
+        )
+        return np.ascontiguousarray(small[np.ix_(rows, columns)])
+
+    def overlaps(self, gold: Labels) -> Doubles:
+        """Return each region's greatest IoU with an object of the gold standard."""
+        if self.factor > 1:
+            middle = self.factor // 2
+            gold = gold[middle :: self.factor, middle :: self.factor]
+            gold = gold[: self.regions.shape[0], : self.regions.shape[1]]
+        flat = gold.ravel()
+        area = np.bincount(flat)
+        best = np.zeros(len(self.regions))
+        for row in range(len(self.regions)):
+            shared = np.bincount(flat[self.regions.members(row)], minlength=len(area))[1:]
+            if shared.any():
+                best[row] = (shared / (area[1:] + self.regions.area[row] - shared)).max()
+        return best
+
+
+@dataclass(frozen=True)
+class CandidateRule:
+    """What :func:`train` learned: a forest of scikit-learn, from measures to IoU."""
+
+    forest: Any
+
+
+def find(image: npt.ArrayLike, *, diameter: float | None = None) -> Candidates:
+    """Return the candidates of an image: ``find(image).measures``.
+
+    Parameters
+    ----------
+    image : array_like
+        Shape (height, width), bright objects on a darker background.
+    diameter : float, optional
+        Usual diameter of an object in pixels; estimated when not given.
+
+    Raises
+    ------
+    ValueError
+        The image is not 2D, empty, constant or not finite, or a value is out of range.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    array = check_varied("candidates", check_image("candidates", np.asarray(image)))
+    pixels = masks.prepare(array)
+    length = diameter_or_estimate("candidates", diameter, pixels)
+    factor = max(1, min(int(length / LEAST_ACROSS), *pixels.shape))
+    small, length = _reduced(pixels, factor), length / factor
+    light: Floats = gaussian_filter(small, max(0.5, 0.02 * length))
+    root = np.sqrt(light)
+    low, high = float(np.percentile(root, 20)), float(root.max())
+    regions = regions_of(
+        root,
+        np.linspace(low, high, THRESHOLDS + 2)[1:-1],
+        neck_smoothing=max(0.3, 0.015 * length),
+        min_area=min(12.0, max(4.0, 0.03 * length**2)),
+        max_hole=0.3 * length**2,
+    )
+    measures = measure(regions, light, length, _noise(small, light))
+    return Candidates(regions, measures, factor, pixels.shape)
+
+
+def train(
+    examples: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
+    *,
+    trees: int = 60,
+    seed: int = 0,
+    diameter: float | None = None,
+) -> CandidateRule:
+    """Learn to predict the IoU of candidates: ``rule = train([(image, gold), ...])``.
+
+    Parameters
+    ----------
+    examples : sequence of (image, gold)
+        Shape (height, width) each.
+    trees : int
+        Of the forest.
+    seed : int
+        Of the forest and of the candidates taken.
+    diameter : float, optional
+        Pixels; estimated for each image when not given.
+
+    Returns
+    -------
+    CandidateRule
+
+    Raises
+    ------
+    ValueError
+        No example, shapes differ, or no candidate in any of them.
+    """
+    if not len(examples):
+        raise ValueError("train: needs at least one example (image, gold); got none")
+    rng = np.random.default_rng(seed)
+    rows, answers = [], []
+    for image, gold in examples:
+        truth = sequential(check_labels("train", "gold", gold))
+        check_same_shape("train", truth, np.asarray(image))
+        found = find(image, diameter=diameter)
+        taken = rng.permutation(len(found.regions))[:TAKEN]
+        rows.append(found.measures[taken])
+        answers.append(found.overlaps(truth)[taken])
+    return fit(np.concatenate(rows), np.concatenate(answers), trees=trees, seed=seed)
+
+
+def fit(measures: Doubles, overlaps: Doubles, *, trees: int = 60, seed: int = 0) -> CandidateRule:
+    """Fit the forest to measures and IoU of candidates.
+
+    Raises
+    ------
+    ValueError
+        There is no candidate.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+
+    if not len(measures):
+        raise ValueError("train: needs at least one candidate; got images without any")
+    forest = RandomForestRegressor(
+        trees, min_samples_leaf=4, max_features=0.4, random_state=seed, n_jobs=1
+    )
+    return CandidateRule(forest.fit(measures, overlaps))
+
+
+def apply(
+    image: npt.ArrayLike,
+    rule: CandidateRule,
+    *,
+    cost: float = 0.6,
+    diameter: float | None = None,
+) -> Labels:
+    """Choose the candidates with the greatest predicted IoU: ``labels = apply(image, rule)``.
+
+    Parameters
+    ----------
+    image : array_like
+        Shape (height, width).
+    rule : CandidateRule
+    cost : float
+        What an object must be worth: the sum of (predicted IoU - cost) is made greatest.
+        In (0, 1); greater means fewer and surer objects.
+    diameter : float, optional
+        Pixels; estimated when not given.
+
+    Returns
+    -------
+    numpy.ndarray of int32
+        Labels 1..N.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`find`.
+    """
+    check_range("apply", "cost", cost, 0.0, 1.0)
+    found = find(image, diameter=diameter)
+    if not len(found.regions):
+        return np.zeros(found.shape, dtype=np.int32)
+    return found.render(choose(found.regions, rule.forest.predict(found.measures) - cost))
+
+
+def _reduced(pixels: Floats, factor: int) -> Floats:
+    if factor == 1:
+        return pixels
+    height, width = (size // factor for size in pixels.shape)
+    cut = pixels[: height * factor, : width * factor]
+    tiles: Floats = cut.reshape(height, factor, width, factor).mean((1, 3), dtype=np.float32)
+    return tiles
+
+
+def _noise(pixels: Floats, light: Floats) -> float:
+    """Return the noise's standard deviation, at least a thousandth of the brightest pixel."""
+    from scipy.ndimage import gaussian_filter
+
+    fine = pixels - gaussian_filter(pixels, 1)
+    return max(1.48 * float(np.median(np.abs(fine))), 1e-3 * float(light.max()))
