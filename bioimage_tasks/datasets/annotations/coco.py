@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bioimage_tasks.checks import Array
-from bioimage_tasks.datasets.annotations.files import load_json
+from bioimage_tasks.datasets.annotations.files import parsed_json
 from bioimage_tasks.datasets.annotations.overlap import paint
 from bioimage_tasks.datasets.annotations.polygons import polygon_pixels
 from bioimage_tasks.datasets.annotations.registry import Source, register
@@ -60,7 +60,7 @@ def entry(path: str, select: str) -> Entry:
 
 @lru_cache(maxsize=2)
 def _indexed(path: str, _known: tuple[int, int]) -> tuple[dict[str, Any], dict[Any, Any], Any]:
-    whole = load_json("coco", path)
+    whole = parsed_json("coco", path, _compact)
     if not isinstance(whole, dict) or not {"images", "annotations"} <= set(whole):
         raise ValueError(f"coco: the json must have 'images' and 'annotations'; got {path}")
     images: dict[str, Any] = {str(image["id"]): image for image in whole["images"]}
@@ -75,9 +75,17 @@ def _indexed(path: str, _known: tuple[int, int]) -> tuple[dict[str, Any], dict[A
     return images, objects, names
 
 
+def _compact(found: dict[str, Any]) -> dict[str, Any]:
+    """Keep corners as arrays: files with a million cells would fill the memory with floats."""
+    parts = found.get("segmentation")
+    if isinstance(parts, list):
+        found["segmentation"] = [np.asarray(part, dtype=np.float64) for part in parts]
+    return found
+
+
 def _pixels(segmentation: Any, shape: tuple[int, int], source: Source) -> tuple[Array, Array]:
     if isinstance(segmentation, list):
-        outlines = [np.reshape(np.asarray(part, float), (-1, 2))[:, ::-1] for part in segmentation]
+        outlines = [part.reshape(-1, 2)[:, ::-1] for part in segmentation]
         return polygon_pixels(outlines, shape)
     if isinstance(segmentation, dict) and "counts" in segmentation:
         counts = segmentation["counts"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,22 @@ def _table(path: str, _known: tuple[int, int], columns: tuple[str, ...]) -> tupl
 
 @lru_cache(maxsize=2)
 def _json(function: str, path: str, _known: tuple[int, int]) -> Any:
+    return parsed_json(function, path)
+
+
+def parsed_json(
+    function: str, path: str, hook: Callable[[dict[str, Any]], Any] | None = None
+) -> Any:
+    """Return what a json file holds, each object passed through ``hook``, not remembered.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is not json.
+    """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"), object_hook=hook)
     except ValueError as trouble:
         raise ValueError(f"{function}: the file must be json; got {path}: {trouble}") from trouble
