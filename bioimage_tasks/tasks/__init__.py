@@ -42,6 +42,7 @@ from bioimage_tasks.tasks.nuclei import (
     learn_merging,
 )
 from bioimage_tasks.tasks.pixels import (
+    colour_groups,
     draw_overlays,
     map_labels,
     map_pieces,
@@ -71,6 +72,7 @@ __all__ = [
     "candidate_rows",
     "chosen_fold",
     "codebook",
+    "colour_groups",
     "combined",
     "crossed",
     "descriptors",

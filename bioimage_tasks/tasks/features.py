@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from bioimage_tasks.checks import Array, Labels
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
 from bioimage_tasks.features import FeatureTable, compute, stack
 from bioimage_tasks.features.surf import Descriptors, describe
+from bioimage_tasks.features.table import Values
 from bioimage_tasks.features.words import Bag, Codebook, bags_of_words, fit_codebook
+from bioimage_tasks.learning import OutOfFold
 from bioimage_tasks.tasks.door import task
 
 
@@ -55,6 +58,14 @@ def write_features(table: FeatureTable, path: str) -> str:
 
 
 @task()
+def feature_row(image: ImageRef | Array, sets: Sequence[str], **params: Any) -> Values:
+    """Compute sets of features of an image as a whole, as one row to learn from: shape (f,)."""
+    pixels = image.read() if isinstance(image, ImageRef) else image
+    row: Values = compute(pixels, None, sets, **params).values[0]
+    return row
+
+
+@task()
 def descriptors(image: ImageRef | Array, **params: Any) -> Descriptors:
     """Describe the surroundings of many points: ``descriptors(image, points="interest")``.
 
@@ -78,3 +89,35 @@ def bag_of_words(
 ) -> FeatureTable:
     """Return the share of every word in every image, one row an image."""
     return bags_of_words(bags, words, keys)
+
+
+@task()
+def draw_leak(
+    by_image: dict[str, Sequence[OutOfFold]],
+    by_group: dict[str, Sequence[OutOfFold]],
+    path: str,
+    **how: Any,
+) -> str:
+    """Draw accuracy when images and when whole groups are left out; return the path.
+
+    See :func:`bioimage_tasks.plots.leaks.leak_lines`; each way has a result a seed.
+    """
+    from bioimage_tasks.io import write_image
+    from bioimage_tasks.plots.leaks import leak_lines
+
+    first = next(iter(by_group.values()))[0]
+    counts = list(Counter(first.truth.tolist()).values())
+    ways = [{way: [_accuracy(one) for one in own] for way, own in found.items()}
+            for found in (by_image, by_group)]  # fmt: skip
+    groups = {way: [one.by_group() for one in own] for way, own in by_group.items()}
+    each = {
+        way: {name: sum(_accuracy(one[name]) for one in own) / len(own) for name in own[0]}
+        for way, own in groups.items()
+    }
+    chance = max(counts) / sum(counts)
+    write_image(path, leak_lines(ways[0], ways[1], each, chance=chance, **how))
+    return path
+
+
+def _accuracy(found: OutOfFold) -> float:
+    return float((found.truth == found.predicted).mean())
