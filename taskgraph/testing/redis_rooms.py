@@ -34,19 +34,25 @@ class Past:
 
     def __init__(self, server: RedisServer) -> None:
         self.server = server
-        self.log = server.folder / "appendonlydir"
+        several = server.folder / "appendonlydir"  # a folder of files from 7.0 on
+        self.log = several if several.exists() else server.folder / "appendonly.aof"
         self.copy = Path(f"{self.log}.{next(NUMBERS)}")
 
     def remember(self) -> None:
         """Copy the log as it is now; the server must sync always."""
-        shutil.rmtree(self.copy, ignore_errors=True)
-        shutil.copytree(self.log, self.copy)
+        self.forget()
+        _copy(self.log, self.copy)
+
+    def forget(self) -> None:
+        """Remove the copy, if there is one."""
+        if self.copy.exists():
+            _remove(self.copy)
 
     def return_to(self) -> None:
         """Kill the server; start it with the copy."""
         self.server.kill()
-        shutil.rmtree(self.log)
-        shutil.copytree(self.copy, self.log)
+        _remove(self.log)
+        _copy(self.copy, self.log)
         self.server.start()
 
 
@@ -103,3 +109,19 @@ def faulty(*faults: Fault) -> pytest.MarkDecorator:
     """Run a test over the store, and over the store with each fault."""
     cases = [None, *faults]
     return pytest.mark.parametrize("fault", cases, ids=["the store", *["a fault"] * len(faults)])
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder."""
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

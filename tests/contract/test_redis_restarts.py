@@ -6,7 +6,6 @@ As in ``test_redis_races``: each trace holds over the store and fails over one w
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -261,7 +260,7 @@ class Killer:
             answer = send(commands, *more, **named)
             if self.count == self.place:
                 self.past.return_to()
-                shutil.rmtree(self.past.copy)
+                self.past.forget()
             return answer
 
         link.pipeline = pipeline  # type: ignore[method-assign]
