@@ -374,3 +374,25 @@ def test_outlines_of_real_nuclei_are_filled_again(collection, tmp_path):
         source = Source((str(tmp_path / "a.png"),))
         assert metrics.score(decode(source, "outlines"), gold).f1 > 0.98
         assert metrics.score(decode(source, "outlines", least=0.0), gold).f1 < 0.7
+
+
+def test_an_object_in_several_polygons_is_one_object(coco):
+    path, whole = coco
+    left, right = [0, 0, 4, 0, 4, 4, 0, 4], [10, 0, 14, 0, 14, 4, 10, 4]
+    whole["annotations"] = [
+        {"id": 1, "image_id": 7, "segmentation": [left, right, [1, 1]]},
+        {"id": 2, "image_id": 7, "segmentation": [[50, 30, 51, 30]]},  # encloses nothing
+    ]
+    path.write_text(json.dumps(whole))
+    found = decode(Source((str(path),), "a.tif"), "coco")
+    assert (found.max(), np.count_nonzero(found)) == (1, 2 * 25)
+    assert found[2, 7] == 0
+
+
+def test_object_numbers_in_one_sample(tmp_path):
+    labels = scene()
+    colours = np.dstack([labels * 0 + 7, labels, labels * 0]).astype(np.uint8)
+    io.write_image(tmp_path / "a.png", colours)
+    source = Source((str(tmp_path / "a.png"),))
+    assert np.array_equal(decode(source, "instances", channel=1), labels)
+    assert decode(source, "instances").min() == 1  # as colours, background is one too

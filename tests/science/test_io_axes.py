@@ -388,3 +388,13 @@ def test_an_image_too_large_for_pillow_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 900)
     with pytest.raises(ValueError, match=r"large\.png: .*exceeds limit"):
         io.read_image(tmp_path / "large.png")
+
+
+def test_samples_in_planes_of_their_own(tmp_path):
+    rgb = RNG.integers(0, 255, (3, 30, 40)).astype(np.uint8)
+    path = tmp_path / "planar.tif"
+    tifffile.imwrite(path, rgb, photometric="rgb", planarconfig="separate")
+    image = io.open_image(path)
+    assert (image.axes, image.colours) == ("SYX", 3)
+    assert np.array_equal(image.read(region=(1, 2, 9, 8)), np.moveaxis(rgb[:, 1:9, 2:8], 0, -1))
+    assert np.array_equal(image.read(channel=2), rgb[2])
