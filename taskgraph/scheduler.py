@@ -385,16 +385,10 @@ class Scheduler:
 
     def summary(self) -> str:
         """Say what is left and why, for a message."""
-        words = [
-            "waiting",
-            "ready",
-            "leased here",
-            "done",
-            "failed",
-            "blocked",
-            "leased elsewhere",
+        words = (
+            "waiting", "ready", "leased here", "done", "failed", "blocked", "leased elsewhere",
             "set aside",
-        ]
+        )  # fmt: skip
         counts = ((self.count(state), word) for state, word in enumerate(words))
         return ", ".join(f"{count} {word}" for count, word in counts if count)
 

@@ -78,8 +78,15 @@ def with_a_folder(folder):
         yield server.url("p").replace("unix:", "unix+file:") + f"&files={folder}/files"
 
 
+@contextmanager
+def over_tls_with_a_folder(folder):
+    with over_tls(folder) as url:
+        yield url.replace("rediss:", "rediss+file:") + f"&files={folder}/files"
+
+
 WAYS = [
     over_tcp, in_another_database, with_few_rights, in_a_cluster, over_tls, with_a_folder,
+    over_tls_with_a_folder,
 ]  # fmt: skip
 
 
