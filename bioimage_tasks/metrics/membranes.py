@@ -8,6 +8,7 @@ Must not know how membranes were found.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,9 +101,9 @@ def adapted_rand(labels: npt.ArrayLike, gold: npt.ArrayLike) -> tuple[float, flo
     """Return the adapted Rand F, its recall (split) and its precision (merge).
 
     Arganda-Carreras et al. 2015, doi:10.3389/fnana.2015.00142. Counted over the pixels of
-    gold objects. A pixel there that no label has is an object of its own, so that a wide
-    membrane costs a little and is not one more region (the convention of SNEMI3D). All
-    pairs of one kind missing: 1 by convention.
+    gold objects, in pairs of different pixels. A pixel there that no label has is an object of
+    its own, so that a wide membrane costs a little and is not one more region (the
+    convention of SNEMI3D). No pair of one kind: 1.
 
     Parameters
     ----------
@@ -125,12 +126,18 @@ def adapted_rand(labels: npt.ArrayLike, gold: npt.ArrayLike) -> tuple[float, flo
     if not inside.any():
         raise ValueError("adapted_rand: the gold standard must have objects; got only background")
     known = inside & (table.label > 0)
-    alone = int(table.shared[inside & (table.label == 0)].sum())
     columns = np.bincount(table.label[known], weights=table.shared[known])
-    together = float((table.shared[known].astype(np.float64) ** 2).sum()) + alone
-    in_labels = float((columns**2).sum()) + alone
-    in_gold = float((table.gold_area[1:].astype(np.float64) ** 2).sum())
-    return 2 * together / (in_gold + in_labels), together / in_gold, together / in_labels
+    together = _pairs(table.shared[known])
+    in_labels, in_gold = _pairs(columns), _pairs(table.gold_area[1:])
+    f = 2 * together / (in_gold + in_labels) if in_gold + in_labels else 1.0
+    split = together / in_gold if in_gold else 1.0
+    return f, split, together / in_labels if in_labels else 1.0
+
+
+def _pairs(sizes: npt.NDArray[Any]) -> float:
+    """Return the number of ordered pairs of different pixels."""
+    exact = sizes.astype(np.float64)
+    return float((exact * (exact - 1)).sum())
 
 
 def _mask(function: str, name: str, mask: npt.ArrayLike) -> Mask:

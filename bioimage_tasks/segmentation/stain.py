@@ -11,6 +11,7 @@ et al. 2009, doi:10.1109/ISBI.2009.5193250.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -216,3 +217,43 @@ def check_rgb(function: str, image: npt.ArrayLike) -> Array:
             f"shape {array.shape}, {array.dtype}"
         )
     return array
+
+
+def colour_groups(
+    images: Sequence[npt.ArrayLike], count: int = 4, *, seed: int = 0
+) -> tuple[str, ...]:
+    """Return a group for each image by its colours: a stand-in where slides are not known.
+
+    k-means on mean and deviation of the optical density. Images of one slide look alike, so
+    a group holds whole slides or most of them; the reverse does not follow.
+
+    Parameters
+    ----------
+    images : sequence of array_like of uint8
+        RGB.
+    count : int
+        Groups; at most as many as images.
+    seed : int
+
+    Returns
+    -------
+    tuple of str
+        "colour-0" is the largest group.
+
+    Raises
+    ------
+    ValueError
+        No images, too few for the count, or one is not RGB of 8 bits.
+    """
+    from sklearn.cluster import KMeans
+
+    if not 1 <= count <= len(images):
+        raise ValueError(
+            f"colour_groups: count must lie in 1..{len(images)}, the number of images; got {count}"
+        )
+    densities = [optical_density(image).reshape(-1, 3) for image in images]
+    rows = np.array([[*density.mean(0), *density.std(0)] for density in densities])
+    found = KMeans(count, n_init=10, random_state=seed).fit_predict(rows)
+    order = np.argsort(-np.bincount(found, minlength=count), kind="stable")
+    rank = {int(group): number for number, group in enumerate(order)}
+    return tuple(f"colour-{rank[int(group)]}" for group in found)

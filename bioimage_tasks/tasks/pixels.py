@@ -11,6 +11,7 @@ from typing import Any
 
 from bioimage_tasks.checks import Array, Labels
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
+from bioimage_tasks.metrics import Scores
 from bioimage_tasks.metrics.membranes import MembraneScores
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.merging import MergeRule
@@ -108,6 +109,17 @@ def stain_normalised(image: ImageRef | Array, found: Stains) -> Picture:
 
 
 @task()
+def colour_groups(images: Sequence[ImageRef | Array], count: int = 4) -> tuple[str, ...]:
+    """Group H&E images by colour, a stand-in for slides that are not known.
+
+    See :func:`bioimage_tasks.segmentation.stain.colour_groups`.
+    """
+    from bioimage_tasks.segmentation import stain
+
+    return stain.colour_groups([_read(image) for image in images], count)
+
+
+@task()
 def map_pieces(maps: Array, **params: Any) -> Labels:
     """Break a map of object probability into pieces of objects.
 
@@ -122,7 +134,7 @@ def map_pieces(maps: Array, **params: Any) -> Labels:
 def map_rule(
     pieces: Sequence[Labels],
     maps: Sequence[Array],
-    images: Sequence[Array],
+    images: Sequence[ImageRef | Array],
     gold: Sequence[LabelsRef | Labels],
     **params: Any,
 ) -> MergeRule:
@@ -134,7 +146,7 @@ def map_rule(
     from bioimage_tasks.segmentation.merging import train
 
     examples = [
-        (one, views(chances, image), _read(truth))
+        (one, views(chances, _read(image)), _read(truth))
         for one, chances, image, truth in zip(pieces, maps, images, gold, strict=True)
     ]
     return train(examples, **params)
@@ -188,6 +200,70 @@ def membrane_score(
     from bioimage_tasks.metrics.membranes import membrane_scores
 
     return membrane_scores(maps[0] > level, cells, _read(gold) > 0)
+
+
+@task()
+def mean_row(
+    name: str,
+    scores: Sequence[Scores | MembraneScores],
+    shown: Sequence[str],
+    groups: Sequence[str] = (),
+) -> dict[str, str | float]:
+    """Return one row of a table: means over images, and the range of the groups' means.
+
+    Parameters
+    ----------
+    name : str
+    scores : sequence of Scores or MembraneScores
+        One an image.
+    shown : sequence of str
+        Names of the scores to keep.
+    groups : sequence of str
+        One an image; with some, the first score's least and greatest mean of a group.
+    """
+    values = [one.as_dict() for one in scores]
+    row: dict[str, str | float] = {"way": name, "images": len(values)}
+    row |= {key: sum(one[key] for one in values) / len(values) for key in shown}
+    if groups:
+        sets: dict[str, list[float]] = {}
+        for group, one in zip(groups, values, strict=True):
+            sets.setdefault(group, []).append(one[shown[0]])
+        means = [sum(part) / len(part) for part in sets.values()]
+        row |= {f"least {shown[0]}": min(means), f"greatest {shown[0]}": max(means)}
+    return row
+
+
+@task()
+def draw_overlays(
+    images: Sequence[ImageRef | Array],
+    labels: Sequence[Labels],
+    gold: Sequence[LabelsRef | Labels],
+    names: Sequence[str | int],
+    path: str,
+    invert: bool = False,
+) -> str:
+    """Draw images with the outlines of labels (blue) and gold (amber) on one sheet.
+
+    ``invert`` takes the gold standard's background for its objects, connected by edges:
+    cells between membranes.
+    """
+    from pathlib import Path
+
+    import numpy as np
+    from scipy.ndimage import label
+
+    from bioimage_tasks.io import write_image
+    from bioimage_tasks.plots import contact_sheet, overlay
+
+    pictures = []
+    for image, found, truth in zip(images, labels, gold, strict=True):
+        pixels, numbers = np.asarray(_read(image)), _read(truth)
+        grey = pixels if pixels.ndim == found.ndim else pixels.mean(-1)
+        outlined = label(numbers == 0)[0] if invert else numbers
+        pictures.append(overlay(grey, found, outlined, 2))
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, contact_sheet(pictures, [f"{name}" for name in names], columns=3))
+    return path
 
 
 def _read(value: Any) -> Any:
