@@ -22,7 +22,7 @@ from bioimage_tasks.features.table import Values
 
 Keys = npt.NDArray[np.int64]
 #: Pixels worked on at once.
-BLOCK = 16384
+BLOCK = 32768
 
 
 @dataclass(frozen=True)
