@@ -55,7 +55,7 @@ schedules["colour group out"] = colours
 forest = {"trees": 10 if args.small else 40}
 rows = []
 for way, (seen, bank) in ways.items():
-    how = {"bank": bank, "rule": "inside", "count": 500}
+    how = {"bank": bank, "rule": "inside", "count": 500 if args.small else 1000}
     drawn = [tasks.pixel_samples(i, g, **how) for i, g in zip(seen, golds, strict=True)]
     for schedule, folds in schedules.items():
 
@@ -65,13 +65,13 @@ for way, (seen, bank) in ways.items():
 
         labels = {}
         for out in sorted(set(folds)):
-            known = [k for k, fold in enumerate(folds) if fold != out][::2]
+            known = [k for k, fold in enumerate(folds) if fold != out]
             maps = [chances(k, *sorted((folds[k], out))) for k in known]
             pieces = [tasks.map_pieces(one) for one in maps]
             rule = tasks.map_rule(pieces, maps, *([c[k] for k in known] for c in (seen, golds)))
             for k in (k for k, fold in enumerate(folds) if fold == out):
                 own = chances(k, out)
-                labels[k] = tasks.map_labels(tasks.map_pieces(own), own, seen[k], rule)
+                labels[k] = tasks.map_labels(tasks.map_pieces(own), own, seen[k], rule, keep=0.3)
         scores = [tasks.score(labels[k], golds[k]) for k in sorted(labels)]
         rows.append(tasks.mean_row(f"{way}, {schedule}", scores, SHOWN, folds))
         some = range(0, len(labels), max(1, len(labels) // 6))

@@ -260,7 +260,7 @@ def draw_overlays(
         pixels, numbers = np.asarray(_read(image)), _read(truth)
         grey = pixels if pixels.ndim == found.ndim else pixels.mean(-1)
         outlined = label(numbers == 0)[0] if invert else numbers
-        pictures.append(overlay(grey, found, outlined, 2))
+        pictures.append(overlay(grey, found, outlined))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_image(path, contact_sheet(pictures, [f"{name}" for name in names], columns=3))
     return path
