@@ -44,8 +44,8 @@ def sections():
 
 
 images, golds, blocks, names = zip(*sections(), strict=True)
-how = {"count": 600 if args.small else 1500, "balance": False, "rule": "inside"}
-forest = {"kind": "extra", "trees": 10 if args.small else 40}
+how = {"count": 600 if args.small else 4000, "balance": False, "rule": "inside"}
+forest = {"kind": "extra", "trees": 10 if args.small else 50}
 plain = [pixel_samples(image, gold, **how) for image, gold in zip(images, golds, strict=True)]
 
 
@@ -57,7 +57,7 @@ maps = {"pixel forest": {}, "with auto-context": {}}
 for out in sorted(set(blocks)):
     first = pixel_forest([plain[k] for k in others(out)], **forest)
     inner = []
-    for k in others(out)[::3]:
+    for k in others(out)[::2]:
         unseen = pixel_forest([plain[n] for n in others(out, blocks[k])], **forest)
         inner.append(pixel_samples(images[k], golds[k], pixel_map(unseen, images[k]), **how))
     second = pixel_forest(inner, **forest)
