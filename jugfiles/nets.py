@@ -13,7 +13,7 @@ import argparse
 import sys
 
 from bioimage_tasks import datasets, tasks
-from bioimage_tasks.datasets import made
+from bioimage_tasks.datasets import made_coverage as made
 from bioimage_tasks.learning import group_k_fold, leave_one_group_out, pairs, recipe
 
 PUBLISHED = {"pixel": ("pixels", 12), "regions": ("regions", 24)}
@@ -25,7 +25,7 @@ def options():
     parser = argparse.ArgumentParser(prog="nets.py")
     parser.add_argument("--root", help="folder laid out as the collection nets-coverage")
     parser.add_argument("--small", action="store_true", help="made-up images, fewer ways")
-    parser.add_argument("--trees", type=int, default=60, help="of every forest")
+    parser.add_argument("--trees", type=int, default=30, help="of every forest")
     parser.add_argument("--out", default="nets-output", help="folder for table and figures")
     args = parser.parse_args(sys.argv[1:])
     if bool(args.root) == args.small:

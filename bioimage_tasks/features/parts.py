@@ -5,9 +5,8 @@ features each, with the part's area and the share of the mask in it. What is lea
 parts, and how their predictions become the image's, is no business of this file.
 
 Four ways, after Coelho et al. 2015, doi:10.1093/bioinformatics/btv156 (pixels, regions,
-SURF) and a plain grid. Regions and tiles are described by composition (the share of pixels above every
-octave of brightness, in each channel and in two at once), or by textures that do not change
-with a camera's gain.
+SURF) and a plain grid. Regions and tiles are described by Haralick's textures of the camera's grey
+levels, or by textures that do not change with its gain.
 """
 
 from __future__ import annotations
@@ -32,8 +31,6 @@ WAYS: Mapping[str, str] = {
 #: Standard deviations of the Gaussians whose differences are the bands, pixels.
 BANDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-#: Thresholds of a composition, in octaves below full scale.
-OCTAVES = (1, 2, 3, 4, 5, 6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +79,10 @@ def describe_parts(
         Shape (height, width); above 0 counts as in the mask.
     textures : bool
         Regions and tiles are described by patterns, band shapes and the correlation of
-        channels, which a change of gain leaves alone, instead of by how much of them is how
-        bright.
+        channels, which a change of gain leaves alone, instead of by Haralick's textures of
+        the grey levels.
     full_scale : float
-        The camera's greatest value + 1: brightness is counted in octaves below it.
+        The camera's greatest value + 1; 64 grey levels lie below it.
 
     Returns
     -------
@@ -113,7 +110,7 @@ def describe_parts(
         return _pixels(planes, max(1, round(size)), inside)
     if way == "surf":
         return _windows(planes, size, inside)
-    labels = _tiles(planes[0].shape, size) if way == "tiles" else _superpixels(planes, size)
+    labels = tile_labels(planes[0].shape, size) if way == "tiles" else _superpixels(planes, size)
     return _regions(planes, labels, inside, textures, full_scale)
 
 
@@ -130,7 +127,7 @@ def _planes(channels: Sequence[npt.ArrayLike]) -> list[Floats]:
 # -- how an image is broken up ------------------------------------------------------
 
 
-def _tiles(shape: tuple[int, ...], side: float) -> Labels:
+def tile_labels(shape: tuple[int, ...], side: float) -> Labels:
     """Return labels of tiles about ``side`` wide that cover the image evenly."""
     counts = [max(1, round(length / side)) for length in shape]
     rows, columns = (
@@ -223,8 +220,7 @@ def _regions(
         columns = [_textures(plane, labels, flat, count) for plane in planes]
         columns += [_together(one, other, flat, count) for one, other in both]
     else:
-        columns = [_composition(planes, flat, count, scale)]
-        columns += [_proportions(one, other, flat, count, scale) for one, other in both]
+        columns = [_grey_pairs(plane, labels, scale) for plane in planes]
     values = np.nan_to_num(np.concatenate(columns, 1)).astype(np.float32)
     targets = None
     if mask is not None:
@@ -232,30 +228,12 @@ def _regions(
     return Parts(values, areas.astype(np.float32), targets)
 
 
-def _composition(planes: list[Floats], flat: Array, count: int, scale: float) -> Array:
-    """Return the share of pixels above every octave, of each channel and of two at once."""
-    from bioimage_tasks.features.grouped import ratio, sums
+def _grey_pairs(plane: Floats, labels: Labels, scale: float) -> Array:
+    """Return Haralick's textures on grey levels of the camera, brightness and all."""
+    from bioimage_tasks.features.haralick import haralick
 
-    size = sums(flat, None, count)
-    above = [[_smooth(plane, 1.0) > scale / 2**octave for octave in OCTAVES] for plane in planes]
-    masks = [mask for own in above for mask in own]
-    masks += [
-        one & other
-        for place, left in enumerate(above)
-        for right in above[place + 1 :]
-        for one in left
-        for other in right
-    ]
-    return np.column_stack([ratio(sums(flat, mask.ravel(), count), size) for mask in masks])
-
-
-def _proportions(one: Floats, other: Floats, flat: Array, count: int, scale: float) -> Array:
-    """Return quantiles of the logarithm of one channel over another."""
-    from bioimage_tasks.features.grouped import quantiles
-
-    least = scale / 128
-    left, right = (np.log2(_smooth(_lifted(plane), 1.0) + least) for plane in (one, other))
-    return quantiles(flat, (left - right).ravel(), count, QUANTILES)
+    found = haralick(plane, labels, levels=64, value_range=(0.0, scale), ignore_zeros=False)
+    return found.values
 
 
 def _textures(plane: Floats, labels: Labels, flat: Array, count: int) -> Array:

@@ -20,6 +20,7 @@ NAMES: Mapping[str, str] = {
     "bag-of-words": "bioimage_tasks.features.words.BagOfWords",
     "boosted-classifier": "sklearn.ensemble.HistGradientBoostingClassifier",
     "boosted-regressor": "sklearn.ensemble.HistGradientBoostingRegressor",
+    "count": "bioimage_tasks.learning.plain.FirstColumn",
     "extra-trees-classifier": "sklearn.ensemble.ExtraTreesClassifier",
     "extra-trees-regressor": "sklearn.ensemble.ExtraTreesRegressor",
     "forest-classifier": "sklearn.ensemble.RandomForestClassifier",

@@ -7,6 +7,7 @@ makes the generators.
 
 from __future__ import annotations
 
+from bioimage_tasks.tasks.counting import density_parts, smear_row
 from bioimage_tasks.tasks.features import (
     bag_of_words,
     codebook,
@@ -75,6 +76,7 @@ __all__ = [
     "colour_groups",
     "combined",
     "crossed",
+    "density_parts",
     "descriptors",
     "draw_confusion",
     "draw_crossed",
@@ -106,6 +108,7 @@ __all__ = [
     "score",
     "score_row",
     "segment",
+    "smear_row",
     "stacked",
     "stain_normalised",
     "stains",

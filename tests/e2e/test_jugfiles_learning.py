@@ -38,7 +38,7 @@ def test_nets(tmp_path):
     rows = {row["way"]: row for row in run_small("nets", tmp_path)}
     assert {"regions", "surf 1", "tiles", "mean of published", "non-negative"} <= set(rows)
     assert {row["left out"] for row in rows.values()} == {"group"}
-    assert float(rows["regions"]["q2_fold"]) > 0.8
+    assert float(rows["tiles"]["q2_fold"]) > 0.6
     for name in ("q2", "q2_fold"):
         row = rows["tiles"]
         low, value, high = (float(row[name + end]) for end in (" from", "", " to"))
@@ -54,3 +54,13 @@ def test_nets_wants_a_folder_or_small(tmp_path):
     done = taskgraph("status", str(JUGFILES / "nets.py"), folder=tmp_path)
     assert done.returncode != 0
     assert "--root FOLDER or --small" in done.stderr
+
+
+def test_count_cells(tmp_path):
+    """Made-up discs are counted; the table says that images were left out."""
+    rows = {row["way"]: row for row in run_small("count_cells", tmp_path)}
+    assert {row["left out"] for row in rows.values()} == {"image"}
+    guess = float(rows["rbc mean, seed 0"]["mae"])
+    assert float(rows["rbc density, seed 0"]["mae"]) < 0.5 * guess
+    assert float(rows["rbc combined, seed 0"]["mae"]) < 0.6 * guess
+    assert "may not hold for the next experiment" in (tmp_path / "out" / "scores.txt").read_text()
