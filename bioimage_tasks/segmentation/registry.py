@@ -19,7 +19,7 @@ Method = Callable[..., Labels]
 _M = TypeVar("_M", bound=Method)
 
 #: What ``segment`` uses when no method is named.
-DEFAULT_METHOD = "local-threshold"
+DEFAULT_METHOD = "root-contrast"
 
 _registered: dict[str, Method] = {}
 

@@ -58,12 +58,12 @@ def estimate(pixels: Floats) -> float:
     fallback = max(min(small.shape) / 8, 2.0)
     smoothed = gaussian_filter(small, 0.7)
     mask = _bright(smoothed)
-    diameter = _typical(mask, 5)
+    diameter = typical_diameter(mask, 5)
     if diameter is None:
         return float(fallback * factor)
     smoothed = gaussian_filter(small, max(0.7, 0.03 * diameter))
     mask = contrast_in(smoothed, _bright(smoothed), diameter)
-    refined = _typical(mask, max(3, 2 * int(0.25 * diameter) + 1))
+    refined = typical_diameter(mask, max(3, 2 * int(0.25 * diameter) + 1))
     return float((refined or diameter) * factor)
 
 
@@ -84,7 +84,7 @@ def _reduce(pixels: Floats) -> tuple[Floats, int]:
     return reduced, factor
 
 
-def _typical(mask: Mask, reach: int) -> float | None:
+def typical_diameter(mask: Mask, reach: int) -> float | None:
     """Return the area-weighted median diameter of a mask's parts; peaks are ``reach`` apart."""
     from scipy.ndimage import binary_opening, gaussian_filter, maximum_filter
 

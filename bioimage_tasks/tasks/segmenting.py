@@ -20,7 +20,7 @@ def load(image: ImageRef) -> Array:
     return image.read()
 
 
-@task()
+@task(version=2)
 def segment(
     image: ImageRef | Array, method: str = segmentation.DEFAULT_METHOD, **params: Any
 ) -> Labels:

@@ -1,0 +1,100 @@
+"""Haze and uneven light taken away, where there is any: an even ground for a threshold.
+
+Prepared pixels come in, pixels above a local ground go out. Haze is told by its outline:
+what a threshold finds on it ends in a shallow slope, a nucleus ends in a steep one. The
+ground is sought in windows of several sizes, wider than the objects found above it, and the
+widest window is taken whose outlines are at least half as steep as those of the best one;
+the widest of all is the whole image: then nothing is taken away. Must not know methods.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bioimage_tasks.checks import Mask
+from bioimage_tasks.segmentation.masks import Floats, otsu, root
+from bioimage_tasks.segmentation.scale import typical_diameter
+
+#: Sides of the windows in pixels of the reduced image, from the widest.
+WINDOWS = (256, 128, 64, 45, 32, 23, 16)
+#: The image is reduced until its longer side has at most this many pixels.
+REDUCED_SIDE = 512
+#: Outlines are told by their shallowest part, for haze may have a small share of them: this
+#: many percent lie below the value.
+SHALLOW = 5
+#: Objects are at most this share of the window in which their ground is sought.
+WITHIN = 0.9
+#: Outlines this much less steep than the best are those of haze.
+HALF = 0.5
+
+
+def even(pixels: Floats) -> Floats:
+    """Return the pixels above the local ground, or as they are where no haze is seen.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray of float32
+        Shape (height, width), darkest about 0.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    factor = max(1, -(-max(pixels.shape) // REDUCED_SIDE))
+    if min(pixels.shape) < max(8, 2 * factor):
+        return pixels
+    small = gaussian_filter(_reduced(pixels, factor), 0.7)
+    slope = np.hypot(*np.gradient(root(small)))
+    ground = np.zeros_like(small)
+    tried = [(_outline_slope(_bright(small), slope), ground)]
+    for window in WINDOWS:
+        low = _ground(small, window)
+        mask = _bright(np.maximum(small - low, 0))
+        if (typical_diameter(mask, 5) or window) <= WITHIN * window:
+            tried.append((_outline_slope(mask, slope), low))
+    least = HALF * max(steep for steep, _ in tried)
+    ground = next(low for steep, low in tried if steep >= least)
+    if not ground.any():
+        return pixels
+    above: Floats = np.maximum(pixels - _enlarged(ground, factor, pixels.shape), 0)
+    return above
+
+
+def _ground(pixels: Floats, window: int) -> Floats:
+    """Return a smooth floor: the darkest of each window, even before and after."""
+    from scipy.ndimage import gaussian_filter, minimum_filter
+
+    lowest = minimum_filter(gaussian_filter(pixels, max(1, window / 16), truncate=3.0), window)
+    ground: Floats = gaussian_filter(lowest, window / 4, truncate=3.0)
+    return ground
+
+
+def _bright(pixels: Floats) -> Mask:
+    level = root(pixels)
+    return level > otsu(level)
+
+
+def _outline_slope(mask: Mask, slope: Floats) -> float:
+    """Return how steep the shallowest part of a mask's outline is."""
+    from scipy.ndimage import binary_erosion
+
+    outline = mask & ~binary_erosion(mask, border_value=1)
+    return float(np.percentile(slope[outline], SHALLOW)) if outline.any() else 0.0
+
+
+def _reduced(pixels: Floats, factor: int) -> Floats:
+    if factor == 1:
+        return pixels
+    height, width = (size // factor for size in pixels.shape)
+    cut = pixels[: height * factor, : width * factor]
+    tiles: Floats = cut.reshape(height, factor, width, factor).mean((1, 3), dtype=np.float32)
+    return tiles
+
+
+def _enlarged(ground: Floats, factor: int, shape: tuple[int, ...]) -> Floats:
+    from scipy.ndimage import map_coordinates
+
+    if factor == 1:
+        return ground
+    places = [(np.arange(size) - (factor - 1) / 2) / factor for size in shape]
+    grid = np.meshgrid(*places, indexing="ij")
+    large: Floats = map_coordinates(ground, grid, order=1, mode="nearest").astype(np.float32)
+    return large
