@@ -144,7 +144,7 @@ def test_noise_without_objects_is_no_error(name):
 
 
 def test_unknown_names_list_what_there_is(discs):
-    with pytest.raises(ValueError, match=r"there are global-threshold, .*got 'otsuu'"):
+    with pytest.raises(ValueError, match=r"there are bernsen, global-threshold, .*got 'otsuu'"):
         segmentation.segment(discs[0], "otsuu")
     with pytest.raises(ValueError, match=r"'watershed' takes markers, .*got unknown deepth"):
         segmentation.segment(discs[0], "watershed", deepth=1)
