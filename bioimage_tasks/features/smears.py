@@ -43,11 +43,13 @@ def smear_features(image: npt.ArrayLike) -> FeatureTable:
         for share in (0.05, 0.25, 0.5, 0.75, 0.95):
             found[f"{name}_quantile_{share:g}"] = float(np.quantile(plane, share))
         found[f"{name}_std"] = float(plane.std())
-    cells = green > _otsu(green)
+    index = _smooth(red - blue, 1.0)
+    # Nuclei and platelets are so dark that with many of them Otsu parts them from the rest.
+    cells = green > _otsu(green[~_is_purple(index)])
     found |= _pieces("cells", cells, (0.002, 0.005, 0.02))
     found |= _peaks("cells", cells)
     found |= _rounds(green)
-    found |= _purple(_smooth(red - blue, 1.0))
+    found |= _purple(index)
     found |= _colours(image)
     return FeatureTable.of({name: ("1", np.array([value])) for name, value in found.items()})
 
@@ -56,7 +58,7 @@ def _purple(index: Floats) -> dict[str, float]:
     """Count nuclei and platelets: they take up more red light than blue, red cells less."""
     from scipy.ndimage import distance_transform_edt, label
 
-    purple = index > max(PURPLE * float(np.quantile(index, 0.995)), 1e-6)
+    purple = _is_purple(index)
     grown = distance_transform_edt(~purple) <= GAP * len(index)
     closed = purple | (distance_transform_edt(grown) > GAP * len(index))
     whole, pieces = (
@@ -67,6 +69,10 @@ def _purple(index: Floats) -> dict[str, float]:
         "white_cells": float((whole > WHITE_CELL).sum()),
         "platelets": float(((pieces > PLATELET) & (pieces < 10 * PLATELET)).sum()),
     }
+
+
+def _is_purple(index: Floats) -> npt.NDArray[np.bool_]:
+    return index > max(PURPLE * float(np.quantile(index, 0.995)), 1e-6)
 
 
 def _colours(image: npt.ArrayLike) -> dict[str, float]:
@@ -112,7 +118,7 @@ def _smooth(plane: Floats, sigma: float) -> Floats:
 def _otsu(plane: Floats) -> float:
     from skimage.filters import threshold_otsu
 
-    return float(threshold_otsu(plane)) if np.ptp(plane) else float(plane.max())
+    return float(threshold_otsu(plane)) if plane.size and np.ptp(plane) else np.inf
 
 
 def _pieces(name: str, mask: Array, least: tuple[float, ...]) -> dict[str, float]:

@@ -65,3 +65,12 @@ def test_not_rgb_is_refused(image):
 def test_nan_is_refused():
     with pytest.raises(ValueError, match="every pixel must be a finite number"):
         smear_features(np.full((5, 5, 3), np.nan))
+
+
+def test_red_cells_are_seen_among_many_purple_things():
+    """Purple is so dark that one threshold for all would part it from everything else."""
+    red_cells = smear(0, 0)
+    image = red_cells.copy()
+    image[120:] = (110, 60, 160)
+    area = [smear_features(one).column("cells_area")[0] for one in (image, red_cells)]
+    assert area[0] > 0.5 + 0.9 * area[1]
