@@ -44,7 +44,8 @@ def test_the_import_checker_sees_a_heavy_import():
         ("backends.file_store", HEAVY),
         ("backends.memory_store", HEAVY),
         ("bioimage_tasks.start", (*HEAVY, "taskgraph", "inspect")),
-        ("bioimage_tasks", ("torch", "sklearn", "skimage", "scipy", "mahotas", "pandas")),
+        ("bioimage_tasks", without("numpy", "click", "redis")),
+        ("bioimage_tasks.tasks", (*without("numpy", "click", "redis"), "matplotlib", "zarr")),
     ],
 )
 def test_an_import_loads_nothing_heavy(module, suspects):
