@@ -45,7 +45,16 @@ from taskgraph.leases import Leases
 from taskgraph.outbox import CROWD, MOST_PATIENCE, PATIENCE
 from taskgraph.scheduler import BUSY, MINE, QUANTUM, READY, Pool, Scheduler, Timings
 from taskgraph.store import Store
-from taskgraph.vigil import BELIEF, CENSUS, FEW, LONGEST_BELIEF, LONGEST_PAUSE, LONGEST_STEP, STEP
+from taskgraph.vigil import (
+    BELIEF,
+    CENSUS,
+    FEW,
+    LONGEST_BELIEF,
+    LONGEST_PAUSE,
+    LONGEST_STEP,
+    LONGEST_STEP_SERVED,
+    STEP,
+)
 
 #: States of tasks that fit into memory and minutes; workers with their own view beyond that.
 MOST_STATES, EXACT = 100_000_000, 16
@@ -219,7 +228,7 @@ class Hand:
         return self.scheduler.next_batch(self.counted, BATCH_BYTES)
 
     def stand_back(self) -> Iterator[float]:
-        """Set aside what others hold, if the list of workers is new; on disk, pause."""
+        """Set aside what others hold, if the list of workers is new; pause."""
         sim, scheduler = self.sim, self.scheduler
         listing = self.listing()
         if listing:
@@ -230,8 +239,8 @@ class Hand:
                 ready = scheduler.nodes_in(READY)
                 held = [n for n in ready if n in held or sim.graph.buckets[n] in buckets]
             scheduler.put([n for n in held if scheduler.state[n] == READY], BUSY)
-        if sim.costs.coarse_bits:
-            yield sim.now + min(LONGEST_STEP, STEP * (sim.workers - 1))
+        longest = LONGEST_STEP if sim.costs.coarse_bits else LONGEST_STEP_SERVED
+        yield sim.now + min(longest, STEP * (sim.workers - 1))
 
     def run(self, nodes: list[int]) -> Iterator[float]:
         """Run leased nodes, publishing now and then; give back what takes too long."""

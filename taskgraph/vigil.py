@@ -25,8 +25,8 @@ CENSUS = 2.0
 BELIEF, LONGEST_BELIEF = 0.03, 3.0
 #: Seconds before a node is asked for again that is free by the books and yet can't be had.
 _RELUCTANT = 1.0
-#: Pause after a refused claim, in seconds for each other worker, and at most.
-STEP, LONGEST_STEP = 0.0005, 0.03
+#: Pause after a refused claim, in seconds for each other worker; at most on disk, on a server.
+STEP, LONGEST_STEP, LONGEST_STEP_SERVED = 0.0005, 0.03, 0.01
 #: Ready nodes that are looked through one by one after a refused claim.
 FEW = 10_000
 
@@ -171,8 +171,8 @@ class Vigil:
         """Set aside all that others hold, after a claim that got nothing; return a pause.
 
         Near the end most of what is left is held by somebody. To find that out claim by
-        claim costs a look each; on disk that is one at every other worker's segment, so
-        there the pause grows with their number. It stays short: there may be work.
+        claim costs a look each, on disk one at every other worker's segment. So the pause
+        grows with their number. It stays short: there may be work.
         """
         self._listing()
         others = self._others()
@@ -182,7 +182,8 @@ class Vigil:
         if buckets and self.scheduler.count(READY) <= FEW:
             held += [n for n in self.scheduler.nodes_in(READY) if graph.buckets[n] in buckets]
         self.scheduler.put((n for n in held if state[n] == READY), BUSY)
-        return min(LONGEST_STEP, STEP * len(others)) if self.store.coarse_bits else 0.0
+        longest = LONGEST_STEP if self.store.coarse_bits else LONGEST_STEP_SERVED
+        return min(longest, STEP * len(others))
 
     def _free_busy(self) -> None:
         """Make ready again what no live worker holds any more."""
