@@ -13,8 +13,9 @@ process. That takes one bit for each row of the blocks that were loaded from (th
 bytes each, are in memory then), and an entry in ``_better`` only where a second one came.
 
 A worker hears of every result of all others, and asks about few of them: those of buckets
-(first bytes of keys) that it leases, and its inputs. So what comes after the first look
-waits as a plain column of keys, and a bucket is taken in when it is asked about. Entries
+(first bytes of keys) that it leases, and its inputs. So what comes after the first look, a
+block of more than a few rows, waits as a plain column of keys, and a bucket is taken in when
+it is asked about. Entries
 of a dict cost five times the memory, in each worker anew.
 """
 
@@ -34,6 +35,9 @@ ROW_MASK = (1 << ROW_BITS) - 1
 
 #: Of the 256 first bytes of keys: when more of them are asked for at once, all is taken in.
 MOST_BUCKETS = 128
+
+#: Blocks of at most so many rows do not wait as a column.
+FEW = 8
 
 #: (segment, offset of the block, row): a row that was found damaged.
 Spot = tuple[str, int, int]
@@ -95,9 +99,18 @@ class Index:
         return self._results
 
     def add_later(self, block: Block, packed: bytes) -> None:
-        """Take in a block of results only when something is asked about its keys."""
+        """Take in a block of results only when something is asked about its keys.
+
+        A block of few rows is taken in now: as a column it would be searched once for each of
+        the 256 buckets, which costs more than its rows.
+        """
         base = self._append(block)
-        self._columns.append((base, packed, packed[::KEY_SIZE]))
+        if len(packed) > FEW * KEY_SIZE:
+            self._columns.append((base, packed, packed[::KEY_SIZE]))
+            return
+        for row, key in enumerate(split_keys(packed)):
+            self._take_bucket(key[0])  # rows are compared in the order in which they were read
+            self._put(key, base + row)
 
     def _append(self, block: Block) -> int:
         """Take a block and return the locator of its first row."""

@@ -8,7 +8,7 @@ import pytest
 
 from backends.file_store.blocks import Block
 from backends.file_store.drafts import drafts, place, placed
-from backends.file_store.index import Index
+from backends.file_store.index import FEW, Index
 from taskgraph.store import DEATH, FAILURE, Record
 from taskgraph.testing.records import make_key, make_record
 
@@ -108,12 +108,15 @@ def waiting(index: Index, *records: Record, name: str = "s") -> None:
 
 @pytest.mark.parametrize("order", list(itertools.permutations(COPIES)))
 @pytest.mark.parametrize("asked", ["bucket", "all", "bucket, then all", "in between"])
+@pytest.mark.parametrize("large", [{0, 1, 2}, {0}, {1}, {0, 1}, {2}, set()], ids=str)
 def test_what_waits_obeys_the_same_rule_however_it_is_asked_for(
-    order: tuple[Record, ...], asked: str
+    order: tuple[Record, ...], asked: str, large: set[int]
 ) -> None:
+    """Large blocks wait as columns, small ones are taken in at once: in the order of reading."""
     index = Index()
+    many = [make_record(make_key(7 + i)) for i in range(FEW + 1)]
     for n, record in enumerate(order):
-        waiting(index, record, make_record(make_key(7)), name=f"s{n}")
+        waiting(index, record, *(many if n in large else many[:1]), name=f"s{n}")
         if asked == "in between":
             index.about([KEY])
     if asked.startswith("bucket"):
@@ -122,7 +125,16 @@ def test_what_waits_obeys_the_same_rule_however_it_is_asked_for(
         block, row = index.at(index.about([KEY])[KEY])
         assert block.rank(row) == (1, b"b" * 8)
     assert winner(index) == (1, b"b" * 8)
-    assert set(index.results) == {KEY, make_key(7)}
+    rest = many if large else many[:1]
+    assert set(index.results) == {KEY, *(record.key for record in rest)}
+
+
+def test_a_small_block_does_not_wait_as_a_column() -> None:
+    """Each column is searched once for each bucket: thousands of one row cost seconds."""
+    index = Index()
+    for n in range(1, FEW + 2):
+        waiting(index, *(make_record(make_key(100 * n + i)) for i in range(n)), name=f"s{n}")
+    assert [len(firsts) for *_, firsts in index._columns] == [FEW + 1]
 
 
 def test_only_the_bucket_that_is_asked_about_is_taken_in() -> None:
