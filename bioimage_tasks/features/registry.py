@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from bioimage_tasks.checks import Array, Labels, check_labels, sequential
 from bioimage_tasks.features.table import FeatureTable, join
+from bioimage_tasks.registry import Registry, check_signature, defaults
 
 FeatureSet = Callable[..., FeatureTable]
 _F = TypeVar("_F", bound=FeatureSet)
@@ -36,7 +36,9 @@ class _Entry:
     objects: bool
 
 
-_registered: dict[str, _Entry] = {}
+_registered: Registry[_Entry] = Registry(
+    "bioimage_tasks.features", one="set of features", none="no set of features", asked="compute"
+)
 
 
 def register(
@@ -61,62 +63,20 @@ def register(
     """
 
     def put(function: _F) -> _F:
-        known = _registered.get(name)
-        if known is not None and _address(known.function) != _address(function):
-            raise ValueError(
-                f"register: each set of features needs a name of its own; {name!r} is already "
-                f"{_address(known.function)}; got {_address(function)}"
-            )
-        _check_signature(name, function)
-        _registered[name] = _Entry(function, dimensions, objects)
+        check_signature(name, function, leading=2)
+        _registered.put(name, _Entry(function, dimensions, objects), by=function)
         return function
 
     return put
 
 
-def _address(function: FeatureSet) -> str:
-    return f"{function.__module__}.{function.__qualname__}"
-
-
-def _check_signature(name: str, function: FeatureSet) -> None:
-    from inspect import Parameter, signature
-
-    _, _, *rest = signature(function).parameters.values()
-    for parameter in rest:
-        if (
-            parameter.kind is not Parameter.KEYWORD_ONLY
-            or parameter.default is Parameter.empty
-            or parameter.annotation is Parameter.empty
-        ):
-            raise ValueError(
-                f"register: parameters of {name!r} after image and labels must be keyword-only, "
-                f"typed and have a default; got {str(parameter)!r}"
-            )
-
-
-def _load_all() -> None:
-    from pkgutil import iter_modules
-
-    package = import_module("bioimage_tasks.features")
-    for module in iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{module.name}")
-
-
 def feature_sets() -> tuple[str, ...]:
     """Return the names of all sets, sorted."""
-    _load_all()
-    return tuple(sorted(_registered))
+    return _registered.names()
 
 
 def _entry(name: str) -> _Entry:
-    if name not in _registered:
-        _load_all()
-    if name not in _registered:
-        raise ValueError(
-            f"compute: no set of features has this name; there are "
-            f"{', '.join(feature_sets())}; got {name!r}"
-        )
-    return _registered[name]
+    return _registered.find(name)
 
 
 def get(name: str) -> FeatureSet:
@@ -138,10 +98,7 @@ def parameters(name: str) -> dict[str, Any]:
     ValueError
         There is no such set.
     """
-    from inspect import signature
-
-    _, _, *rest = signature(get(name)).parameters.values()
-    return {parameter.name: parameter.default for parameter in rest}
+    return defaults(get(name), leading=2)
 
 
 def compute(

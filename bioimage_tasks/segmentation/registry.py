@@ -10,10 +10,10 @@ Must not know any method by name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, TypeVar
 
 from bioimage_tasks.checks import Labels
+from bioimage_tasks.registry import Registry, check_signature, defaults
 
 Method = Callable[..., Labels]
 _M = TypeVar("_M", bound=Method)
@@ -21,7 +21,9 @@ _M = TypeVar("_M", bound=Method)
 #: What ``segment`` uses when no method is named.
 DEFAULT_METHOD = "root-contrast"
 
-_registered: dict[str, Method] = {}
+_registered: Registry[Method] = Registry(
+    "bioimage_tasks.segmentation", one="method", none="no segmentation method"
+)
 
 
 def register(name: str) -> Callable[[_M], _M]:
@@ -40,51 +42,16 @@ def register(name: str) -> Callable[[_M], _M]:
     """
 
     def put(function: _M) -> _M:
-        known = _registered.get(name)
-        if known is not None and _address(known) != _address(function):
-            raise ValueError(
-                f"register: each method needs a name of its own; {name!r} is already "
-                f"{'.'.join(_address(known))}; got {'.'.join(_address(function))}"
-            )
-        _check_signature(name, function)
-        _registered[name] = function
+        check_signature(name, function, leading=1)
+        _registered.put(name, function)
         return function
 
     return put
 
 
-def _address(function: Method) -> tuple[str, str]:
-    return function.__module__, function.__qualname__
-
-
-def _check_signature(name: str, function: Method) -> None:
-    from inspect import Parameter, signature
-
-    image, *rest = signature(function).parameters.values()
-    for parameter in rest:
-        if (
-            parameter.kind is not Parameter.KEYWORD_ONLY
-            or parameter.default is Parameter.empty
-            or parameter.annotation is Parameter.empty
-        ):
-            raise ValueError(
-                f"register: parameters of {name!r} after {image.name!r} must be keyword-only, "
-                f"typed and have a default; got {str(parameter)!r}"
-            )
-
-
-def _load_all() -> None:
-    from pkgutil import iter_modules
-
-    package = import_module("bioimage_tasks.segmentation")
-    for module in iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{module.name}")
-
-
 def methods() -> tuple[str, ...]:
     """Return the names of all methods, sorted."""
-    _load_all()
-    return tuple(sorted(_registered))
+    return _registered.names()
 
 
 def get(name: str) -> Method:
@@ -95,14 +62,7 @@ def get(name: str) -> Method:
     ValueError
         There is no such method.
     """
-    if name not in _registered:
-        _load_all()
-    if name not in _registered:
-        raise ValueError(
-            f"get: no segmentation method has this name; there are {', '.join(methods())}; "
-            f"got {name!r}"
-        )
-    return _registered[name]
+    return _registered.find(name)
 
 
 def parameters(name: str) -> dict[str, Any]:
@@ -113,10 +73,7 @@ def parameters(name: str) -> dict[str, Any]:
     ValueError
         There is no such method.
     """
-    from inspect import signature
-
-    _, *rest = signature(get(name)).parameters.values()
-    return {parameter.name: parameter.default for parameter in rest}
+    return defaults(get(name), leading=1)
 
 
 def segment(image: Any, method: str = DEFAULT_METHOD, **params: Any) -> Labels:

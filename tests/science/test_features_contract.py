@@ -228,7 +228,7 @@ def test_the_default_takes_shape_where_there_are_objects(part):
 
 
 def test_a_set_of_ones_own_is_found_and_checked(monkeypatch, part):
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    monkeypatch.setattr(registry, "_registered", registry._registered.copy())
 
     @features.register("half")
     def half(image, labels, *, of: float = 2.0):

@@ -151,7 +151,7 @@ def test_unknown_names_list_what_there_is(discs):
 
 
 def test_a_method_of_ones_own_is_found_and_checked(monkeypatch, discs):
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    monkeypatch.setattr(registry, "_registered", registry._registered.copy())
 
     @segmentation.register("above")
     def above(image, *, level: float = 60):

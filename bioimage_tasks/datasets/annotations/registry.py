@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, TypeVar
 
 from bioimage_tasks.checks import Array, Labels, sequential
+from bioimage_tasks.registry import Registry, check_signature, defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,11 @@ class Source:
 
 Decoder = Callable[..., Array]
 _D = TypeVar("_D", bound=Decoder)
-_registered: dict[str, Decoder] = {}
+_registered: Registry[Decoder] = Registry(
+    "bioimage_tasks.datasets.annotations",
+    one="kind of annotation",
+    none="no decoder of annotations",
+)
 
 
 def register(kind: str) -> Callable[[_D], _D]:
@@ -74,51 +78,16 @@ def register(kind: str) -> Callable[[_D], _D]:
     """
 
     def put(function: _D) -> _D:
-        known = _registered.get(kind)
-        if known is not None and _address(known) != _address(function):
-            raise ValueError(
-                f"register: each kind of annotation needs a name of its own; {kind!r} is "
-                f"already {'.'.join(_address(known))}; got {'.'.join(_address(function))}"
-            )
-        _check_signature(kind, function)
-        _registered[kind] = function
+        check_signature(kind, function, leading=1)
+        _registered.put(kind, function)
         return function
 
     return put
 
 
-def _address(function: Decoder) -> tuple[str, str]:
-    return function.__module__, function.__qualname__
-
-
-def _check_signature(kind: str, function: Decoder) -> None:
-    from inspect import Parameter, signature
-
-    source, *rest = signature(function).parameters.values()
-    for parameter in rest:
-        if (
-            parameter.kind is not Parameter.KEYWORD_ONLY
-            or parameter.default is Parameter.empty
-            or parameter.annotation is Parameter.empty
-        ):
-            raise ValueError(
-                f"register: parameters of {kind!r} after {source.name!r} must be keyword-only, "
-                f"typed and have a default; got {str(parameter)!r}"
-            )
-
-
-def _load_all() -> None:
-    from pkgutil import iter_modules
-
-    package = import_module("bioimage_tasks.datasets.annotations")
-    for module in iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{module.name}")
-
-
 def kinds() -> tuple[str, ...]:
     """Return the names of all decoders, sorted."""
-    _load_all()
-    return tuple(sorted(_registered))
+    return _registered.names()
 
 
 def get(kind: str) -> Decoder:
@@ -129,14 +98,7 @@ def get(kind: str) -> Decoder:
     ValueError
         There is no such decoder.
     """
-    if kind not in _registered:
-        _load_all()
-    if kind not in _registered:
-        raise ValueError(
-            f"get: no decoder of annotations has this name; there are {', '.join(kinds())}; "
-            f"got {kind!r}"
-        )
-    return _registered[kind]
+    return _registered.find(kind)
 
 
 def decode(source: Source, kind: str = "instances", **how: Any) -> Labels:
@@ -160,10 +122,8 @@ def decode(source: Source, kind: str = "instances", **how: Any) -> Labels:
     FileNotFoundError, ValueError
         A file is missing or not what the kind says; or the kind or a parameter is unknown.
     """
-    from inspect import signature
-
     decoder = get(kind)
-    _, *rest = signature(decoder).parameters
+    rest = defaults(decoder, leading=1)
     unknown = sorted(set(how) - set(rest))
     if unknown:
         raise ValueError(
