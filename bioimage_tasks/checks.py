@@ -17,15 +17,21 @@ Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 
-def check_image(function: str, image: npt.ArrayLike) -> Array:
-    """Return ``image`` as an array that a 2D method can work on.
+#: How the axes of an image of so many dimensions are called.
+_AXES = {2: "(height, width)", 3: "(depth, height, width)"}
+
+
+def check_image(function: str, image: npt.ArrayLike, dimensions: tuple[int, ...] = (2,)) -> Array:
+    """Return ``image`` as an array that a method can work on.
 
     Parameters
     ----------
     function : str
         Name of the caller, put in front of every message.
     image : array_like
-        Shape (height, width), any real dtype.
+        Shape (height, width), or (depth, height, width) where told so; any real dtype.
+    dimensions : tuple of int
+        How many the method takes: 2, 3 or both.
 
     Returns
     -------
@@ -35,25 +41,38 @@ def check_image(function: str, image: npt.ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        The image is not 2D, is empty, is not numeric or holds NaN or infinity.
+        The image has other dimensions, is empty, is not numeric or holds NaN or infinity.
     """
     array = np.asarray(image)
-    if array.ndim != 2:
+    if array.ndim not in dimensions:
+        axes = " or ".join(f"{count} dimensions {_AXES[count]}" for count in dimensions)
         raise ValueError(
-            f"{function}: the image must have 2 dimensions (height, width); choose a channel or "
+            f"{function}: the image must have {axes}; choose a channel or "
             f"a plane first; got shape {array.shape}"
         )
     if array.size == 0:
         raise ValueError(f"{function}: the image must hold pixels; got shape {array.shape}")
     if array.dtype.kind not in "buif":
         raise ValueError(f"{function}: the image must hold real numbers; got dtype {array.dtype}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int(np.count_nonzero(~np.isfinite(array)))
+    check_finite(function, array)
+    return array.view(np.uint8) if array.dtype.kind == "b" else array
+
+
+def check_finite(function: str, pixels: Array) -> Array:
+    """Return ``pixels`` when none is NaN or infinite.
+
+    Raises
+    ------
+    ValueError
+        Some are.
+    """
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        bad = int(np.count_nonzero(~np.isfinite(pixels)))
         raise ValueError(
             f"{function}: every pixel must be finite; replace NaN and infinity first; "
             f"got {bad} such pixels"
         )
-    return array.view(np.uint8) if array.dtype.kind == "b" else array
+    return pixels
 
 
 def check_varied(function: str, image: Array) -> Array:

@@ -15,8 +15,8 @@ from itertools import combinations_with_replacement
 import numpy as np
 import numpy.typing as npt
 
-from bioimage_tasks.checks import Array, Labels, check_choice
-from bioimage_tasks.features.registry import check_pixels, register
+from bioimage_tasks.checks import Array, Labels, check_choice, check_image
+from bioimage_tasks.features.registry import register
 from bioimage_tasks.features.table import FeatureTable
 
 Floats = npt.NDArray[np.float32]
@@ -84,7 +84,7 @@ def filter_bank(
     ValueError
         The image is not 2D or 3D, empty or not finite; no or bad scales, an unknown family.
     """
-    pixels = check_pixels("filter_bank", image).astype(np.float32)
+    pixels = check_image("filter_bank", image, dimensions=(2, 3)).astype(np.float32)
     steps = _steps(pixels.ndim, spacing)
     if not len(scales) or not len(families):
         raise ValueError(

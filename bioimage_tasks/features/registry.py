@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from bioimage_tasks.checks import Array, Labels, check_labels, sequential
+from bioimage_tasks.checks import Array, Labels, check_image, check_labels, sequential
 from bioimage_tasks.features.table import FeatureTable, join
 from bioimage_tasks.registry import Registry, check_signature, defaults
 
@@ -137,7 +137,7 @@ def compute(
     if isinstance(sets, str) or not sets:
         raise ValueError(f"compute: sets must be one or more names in a tuple; got {sets!r}")
     chosen = _route(sets, params)
-    pixels = check_pixels("compute", image)
+    pixels = check_image("compute", image, dimensions=(2, 3))
     numbers, index = _numbered(pixels, labels)
     tables = [_one(name, pixels, numbers, chosen[name]) for name in sets]
     return replace(join(tables), index=index)
@@ -172,25 +172,6 @@ def _route(sets: Sequence[str], params: Mapping[str, Any]) -> dict[str, dict[str
         name: {key: value for key, value in shared.items() if key in each} | params.get(name, {})
         for name, each in known.items()
     }
-
-
-def check_pixels(function: str, image: npt.ArrayLike) -> Array:
-    """Return a 2D or 3D image as an array, or raise ``ValueError`` as ``check_image`` does."""
-    array = np.asarray(image)
-    if array.ndim not in (2, 3) or array.size == 0:
-        raise ValueError(
-            f"{function}: the image must be (height, width) or (depth, height, width) and hold "
-            f"pixels; got shape {array.shape}"
-        )
-    if array.dtype.kind not in "buif":
-        raise ValueError(f"{function}: the image must hold real numbers; got dtype {array.dtype}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int(np.count_nonzero(~np.isfinite(array)))
-        raise ValueError(
-            f"{function}: every pixel must be finite; replace NaN and infinity first; "
-            f"got {bad} such pixels"
-        )
-    return array.view(np.uint8) if array.dtype.kind == "b" else array
 
 
 def _numbered(

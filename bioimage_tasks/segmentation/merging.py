@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from bioimage_tasks.checks import (
     Labels,
+    check_finite,
     check_labels,
     check_range,
     check_same_shape,
@@ -153,12 +154,7 @@ def _pieces(
     arrays = [np.asarray(image, dtype=np.float64) for image in several]
     for array in arrays:
         check_same_shape(function, array, numbers)
-        if not np.isfinite(array).all():
-            bad = int(np.count_nonzero(~np.isfinite(array)))
-            raise ValueError(
-                f"{function}: every pixel must be finite; replace NaN and infinity first; "
-                f"got {bad} such pixels"
-            )
+        check_finite(function, array)
     return pieces_of(numbers, arrays)
 
 
