@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import BBBC_CITATION, Published
 from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import bbbc
@@ -39,12 +40,12 @@ class Bbbc009(Published):
         FileNotFoundError
             A folder, an image or its outlines are missing.
         """
-        images = keyed(files(root, "human_rbc_dic_images/*.tif"))
-        lines = keyed(files(root, "human_rbc_dic_outlines/*.tif"))
-        check_partners(images, lines, "outlines")
+        found = partnered(
+            files(root, "human_rbc_dic_images/*.tif"),
+            files(root, "human_rbc_dic_outlines/*.tif"),
+            "outlines",
+        )
         return [
-            ImageRef(
-                path, name=name, annotations=(("cells", LabelsRef(lines[name], kind="outlines")),)
-            )
-            for name, path in images.items()
+            ImageRef(path, name=name, annotations=(("cells", LabelsRef(line, kind="outlines")),))
+            for name, path, line in found
         ]

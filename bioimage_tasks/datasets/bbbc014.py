@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef
-from bioimage_tasks.datasets.layouts import by_pattern, channel_files, plate_map
+from bioimage_tasks.datasets.layouts import by_pattern, channel_files, dosed_plate
 from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import BBBC_CITATION, Published
 from bioimage_tasks.datasets.registry import register
@@ -61,13 +61,8 @@ class Bbbc014(Published):
         """
         paths = files(root, "BBBC014_v1_images/*.bmp")
         found = channel_files(paths, _SPLIT, self.channel_names)
-        doses = plate_map(root / _MAP, 96)
-        return [_well(key, both, doses) for key, both in found.items()]
+        return dosed_plate(found, root / _MAP, _cells)
 
 
-def _well(key: str, both: tuple[str, ...], doses: list[str]) -> ImageRef:
-    row, column = key[0].upper(), int(key[2:])
-    cells = "MCF7" if row <= "D" else "A549"
-    dose = doses["ABCDEFGH".index(row) * 12 + column - 1]
-    info = (("cells", cells), *((("dose", dose),) if dose else ()))
-    return ImageRef(both[0], group=row, name=f"{row}{column:02d}", channel_paths=both, info=info)
+def _cells(row: str) -> tuple[str, str]:
+    return "cells", "MCF7" if row <= "D" else "A549"

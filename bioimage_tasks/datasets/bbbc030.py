@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import BBBC_CITATION, Published
 from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import bbbc
@@ -47,13 +48,13 @@ class Bbbc030(Published):
         FileNotFoundError
             A folder, an image or its outlines are missing.
         """
-        images = keyed(files(root, "images/*.png"))
-        lines = keyed(files(root, "ground_truth/*.png"))
-        check_partners(images, lines, "outlines")
+        found = partnered(
+            files(root, "images/*.png"), files(root, "ground_truth/*.png"), "outlines"
+        )
         return [
             ImageRef(
                 path, name=name, channel=(0, 1, 2),
-                annotations=(("cells", LabelsRef(lines[name], kind="outlines")),),
+                annotations=(("cells", LabelsRef(line, kind="outlines")),),
             )
-            for name, path in images.items()
+            for name, path, line in found
         ]  # fmt: skip

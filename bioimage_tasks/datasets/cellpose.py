@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bioimage_tasks.datasets.base import ImageRef
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 
@@ -61,12 +62,9 @@ class Cellpose(Published):
             A folder, an image or a label image is missing.
         """
         folder = root / ("train" if part == "training" else "test")
-        images = keyed(files(folder, "*_img.png"), _number)
-        labels = keyed(files(folder, "*_masks.png"), _number)
-        check_partners(images, labels)
-        found = [
-            ImageRef(path, labels[number], name=number, channel=(0, 1))
-            for number, path in images.items()
+        beside = partnered(files(folder, "*_img.png"), files(folder, "*_masks.png"), key=_number)
+        beside = [
+            ImageRef(path, labels, name=number, channel=(0, 1)) for number, path, labels in beside
         ]
         return found[: SPECIALISED[part]] if self.specialised else found
 

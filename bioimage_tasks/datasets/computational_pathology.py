@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 
@@ -45,15 +46,17 @@ class ComputationalPathology(Published):
         FileNotFoundError
             A folder, an image or its annotation is missing.
         """
-        images = keyed(files(root, "Tissue images/*.png", "Tissue images/*.tif"))
-        polygons = keyed(files(root, "Annotations/*.xml"))
-        check_partners(images, polygons, "annotation")
+        found = partnered(
+            files(root, "Tissue images/*.png", "Tissue images/*.tif"),
+            files(root, "Annotations/*.xml"),
+            "annotation",
+        )
         return [
             ImageRef(
                 path, group="-".join(name.split("-")[:3]), name=name, channel=(0, 1, 2),
                 annotations=(
-                    ("nuclei", LabelsRef(polygons[name], kind="polygons-xml", like=path)),
+                    ("nuclei", LabelsRef(polygon, kind="polygons-xml", like=path)),
                 ),
             )
-            for name, path in images.items()
+            for name, path, polygon in found
         ]  # fmt: skip

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.datasets.layouts import inside
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import inside, partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import Remote
@@ -46,16 +46,16 @@ class DigitalPathology(Published):
             A folder, an image or a mask is missing.
         """
         folder = inside(root, "nuclei", "nuclei")
-        images = keyed(files(folder, "*original.tif"), _key)
-        masks = keyed(files(folder, "*mask.png"), _key)
-        check_partners(images, masks, "mask")
+        found = partnered(
+            files(folder, "*original.tif"), files(folder, "*mask.png"), "mask", key=_key
+        )
         return [
             ImageRef(
                 path, group=key.partition("_")[0], name=key, channel=(0, 1, 2),
-                annotations=(("nuclei", LabelsRef(masks[key], kind="foreground")),),
+                annotations=(("nuclei", LabelsRef(mask, kind="foreground")),),
                 info=(("complete", False),),
             )
-            for key, path in images.items()
+            for key, path, mask in found
         ]  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 
@@ -47,18 +48,16 @@ class EmMembraneIsbi2012(Published):
         FileNotFoundError
             A folder, an image or a label image is missing.
         """
-        images = keyed(files(root, "images/*.png"))
-        labels = keyed(files(root, "labels/*.png"))
-        check_partners(images, labels)
+        found = partnered(files(root, "images/*.png"), files(root, "labels/*.png"))
         return [
             ImageRef(
                 path, group=str(int(name) // BLOCK), name=name,
                 annotations=(
-                    ("cells", LabelsRef(labels[name], kind="components")),
-                    ("membrane", LabelsRef(labels[name], kind="foreground", how=_INVERTED)),
+                    ("cells", LabelsRef(labels, kind="components")),
+                    ("membrane", LabelsRef(labels, kind="foreground", how=_INVERTED)),
                 ),
             )
-            for name, path in images.items()
+            for name, path, labels in found
         ]  # fmt: skip
 
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef
-from bioimage_tasks.datasets.layouts import inside
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import inside, partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 
@@ -51,12 +51,10 @@ class FruNet(Published):
             A folder, an image or a label image is missing.
         """
         folder = inside(root, "code", "data")
-        images = keyed(files(folder, "dataset_*/*.tif"), _key)
-        labels = keyed(files(folder, "annotations_*/*.tif"), _key)
-        check_partners(images, labels)
-        return [
-            ImageRef(path, labels[key], key.partition("/")[0], key) for key, path in images.items()
-        ]
+        found = partnered(
+            files(folder, "dataset_*/*.tif"), files(folder, "annotations_*/*.tif"), key=_key
+        )
+        return [ImageRef(path, labels, key.partition("/")[0], key) for key, path, labels in found]
 
 
 def _key(path: Path) -> str:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from bioimage_tasks.datasets.pairing import named
+from bioimage_tasks.datasets.base import ImageRef
+from bioimage_tasks.datasets.pairing import check_partners, keyed, named, stem
 
 #: A channel of a file: (key of the image, name of the channel), ``None`` for another file.
 Split = Callable[[Path], tuple[str, str] | None]
@@ -28,6 +29,35 @@ def inside(root: Path, *folders: str) -> Path:
         if (root / folder).is_dir():
             root = root / folder
     return root
+
+
+def partnered(
+    images: Iterable[Path],
+    partners: Iterable[Path],
+    what: str = "labels",
+    key: Callable[[Path], str | None] = stem,
+) -> list[tuple[str, str, str]]:
+    """Return (key, image, partner) of every image that has one file beside it, sorted by key.
+
+    Parameters
+    ----------
+    images, partners : iterable of Path
+        See :func:`bioimage_tasks.datasets.pairing.files`.
+    what : str
+        What the partners are, for the message.
+    key : callable
+        From a path, of either kind, to its key.
+
+    Raises
+    ------
+    ValueError
+        Two images, or two partners, have one key.
+    FileNotFoundError
+        Someone is alone; named.
+    """
+    first, second = keyed(images, key), keyed(partners, key)
+    check_partners(first, second, what)
+    return [(name, path, second[name]) for name, path in first.items()]
 
 
 def well(name: str) -> str:
@@ -165,3 +195,29 @@ def plate_map(path: Path, count: int) -> list[str]:
             f"a plate map must have a heading and {count} entries; got {len(entries)} in {path}"
         )
     return entries
+
+
+def dosed_plate(
+    wells: Mapping[str, tuple[str, ...]], plate: Path, about: Callable[[str], tuple[str, str]]
+) -> list[ImageRef]:
+    """Return the wells of a 96-well plate, the group is the row.
+
+    Parameters
+    ----------
+    wells : mapping of str to tuple of str
+        ``"A-01"`` -> path of each channel, from :func:`channel_files`.
+    plate : pathlib.Path
+        The map with the dose of each well; see :func:`plate_map`.
+    about : callable
+        From a row, A-H, to a name and what its ``info`` says under it.
+    """
+    doses = plate_map(plate, 96)
+    found = []
+    for key, paths in wells.items():
+        row, column = key[0].upper(), int(key[2:])
+        dose = doses["ABCDEFGH".index(row) * 12 + column - 1]
+        info = (about(row), *((("dose", dose),) if dose else ()))
+        found.append(
+            ImageRef(paths[0], group=row, name=f"{row}{column:02d}", channel_paths=paths, info=info)
+        )
+    return found

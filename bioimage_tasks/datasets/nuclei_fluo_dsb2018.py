@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 
@@ -39,10 +40,7 @@ class NucleiFluoDsb2018(Published):
         FileNotFoundError
             A folder, an image or a label image is missing.
         """
-        images = keyed(files(root, "images/*.png"))
-        labels = keyed(files(root, "labels/*.png"))
-        check_partners(images, labels)
+        found = partnered(files(root, "images/*.png"), files(root, "labels/*.png"))
         return [
-            ImageRef(path, labels[name], name.partition("-")[0], name)
-            for name, path in images.items()
+            ImageRef(path, labels, name.partition("-")[0], name) for name, path, labels in found
         ]

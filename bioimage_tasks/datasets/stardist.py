@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef
-from bioimage_tasks.datasets.layouts import inside, size_group
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import inside, partnered, size_group
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import Remote
@@ -51,9 +51,5 @@ class StarDist(Published):
             A folder, an image or a label image is missing.
         """
         folder = inside(root, "dsb2018") / ("train" if part == "training" else "test")
-        images = keyed(files(folder, "images/*.tif"))
-        labels = keyed(files(folder, "masks/*.tif"))
-        check_partners(images, labels)
-        return [
-            ImageRef(path, labels[name], size_group(path), name) for name, path in images.items()
-        ]
+        found = partnered(files(folder, "images/*.tif"), files(folder, "masks/*.tif"))
+        return [ImageRef(path, labels, size_group(path), name) for name, path, labels in found]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.datasets.layouts import inside
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import inside, partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 from bioimage_tasks.datasets.remote import Remote
@@ -50,14 +50,12 @@ class Tnbc(Published):
             A folder, an image or a mask is missing.
         """
         folder = inside(root, "TNBC_NucleiSegmentation")
-        images = keyed(files(folder, "Slide_*/*.png"))
-        masks = keyed(files(folder, "GT_*/*.png"))
-        check_partners(images, masks, "mask")
+        found = partnered(files(folder, "Slide_*/*.png"), files(folder, "GT_*/*.png"), "mask")
         return [
             ImageRef(
                 path, group=Path(path).parent.name.partition("_")[2], name=name,
                 channel=(0, 1, 2),
-                annotations=(("nuclei", LabelsRef(masks[name], kind="foreground")),),
+                annotations=(("nuclei", LabelsRef(mask, kind="foreground")),),
             )
-            for name, path in images.items()
+            for name, path, mask in found
         ]  # fmt: skip

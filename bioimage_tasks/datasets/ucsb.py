@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.datasets.pairing import check_partners, files, keyed
+from bioimage_tasks.datasets.layouts import partnered
+from bioimage_tasks.datasets.pairing import files
 from bioimage_tasks.datasets.published import Published
 from bioimage_tasks.datasets.registry import register
 
@@ -48,16 +49,19 @@ class Ucsb(Published):
         FileNotFoundError
             A folder, an image or a mask is missing.
         """
-        images = keyed(files(root, "Breast Cancer Cells/*.tif"), _key)
-        masks = keyed(files(root, "Breast Cancer Cells GroundTruth/*.tif"), _key)
-        check_partners(images, masks, "mask")
+        found = partnered(
+            files(root, "Breast Cancer Cells/*.tif"),
+            files(root, "Breast Cancer Cells GroundTruth/*.tif"),
+            "mask",
+            key=_key,
+        )
         return [
             ImageRef(
                 path, group="_".join(key.split("_")[:2]), name=key, channel=(0, 1, 2),
-                annotations=(("nuclei", LabelsRef(masks[key], kind="foreground")),),
+                annotations=(("nuclei", LabelsRef(mask, kind="foreground")),),
                 info=(("diagnosis", _diagnosis(key)), ("complete", False)),
             )
-            for key, path in images.items()
+            for key, path, mask in found
         ]  # fmt: skip
 
 

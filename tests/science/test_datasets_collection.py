@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from bioimage_tasks import datasets, io
-from bioimage_tasks.datasets import ImageCollection, ImageRef, LabelsRef, pairing, registry, splits
+from bioimage_tasks.datasets import (
+    ImageCollection,
+    ImageRef,
+    LabelsRef,
+    layouts,
+    pairing,
+    registry,
+    splits,
+)
 from bioimage_tasks.datasets import transforms as T
 
 RNG = np.random.default_rng(2)
@@ -148,6 +156,19 @@ def test_pairs_are_made_by_key_and_the_lonely_are_named(tmp_path):
     assert len(pairing.files(tmp_path, "*.tif")) == 2
     with pytest.raises(ValueError, match=r"stem of its own.*A\.TIF and .*a\.tif in here"):
         pairing.keyed(tmp_path.iterdir(), lambda path: path.stem.lower(), "here")
+
+
+def test_a_folder_of_images_and_one_of_partners(tmp_path):
+    paths = [tmp_path / name for name in ("b_img.png", "a_img.png", "a_mask.png", "b_mask.png")]
+    found = layouts.partnered(
+        paths[:2], paths[2:], "mask", key=lambda path: path.stem.partition("_")[0]
+    )
+    assert [name for name, _, _ in found] == ["a", "b"]
+    assert found[0][1:] == (str(paths[1]), str(paths[2]))
+    with pytest.raises(FileNotFoundError, match=r"a_img\.png has no mask; .*b_mask\.png has no"):
+        layouts.partnered(paths[:2], paths[2:], "mask")
+    with pytest.raises(ValueError, match="stem of its own"):
+        layouts.partnered(paths, paths, key=lambda path: path.suffix)
 
 
 def test_collections_are_found_by_name_and_acronym():
