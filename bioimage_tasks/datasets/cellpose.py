@@ -63,7 +63,7 @@ class Cellpose(Published):
         """
         folder = root / ("train" if part == "training" else "test")
         beside = partnered(files(folder, "*_img.png"), files(folder, "*_masks.png"), key=_number)
-        beside = [
+        found = [
             ImageRef(path, labels, name=number, channel=(0, 1)) for number, path, labels in beside
         ]
         return found[: SPECIALISED[part]] if self.specialised else found
