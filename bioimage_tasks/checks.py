@@ -137,6 +137,27 @@ def check_range(function: str, name: str, value: float, low: float, high: float)
     return value
 
 
+def check_numbers(function: str, name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return ``values`` as floats; they may be missing (NaN), but not words.
+
+    Raises
+    ------
+    ValueError
+        Some are not numbers, as classes are not.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "buif":
+        try:
+            return array.astype(np.float64)
+        except (TypeError, ValueError):
+            odd = next(one for one in array.ravel().tolist() if not isinstance(one, int | float))
+            raise ValueError(
+                f"{function}: {name} must be numbers; classes have scores and figures of their "
+                f"own; got {odd!r}"
+            ) from None
+    return array.astype(np.float64)
+
+
 def check_choice(function: str, name: str, value: str, choices: tuple[str, ...]) -> str:
     """Return ``value`` when it is one of ``choices``.
 

@@ -95,7 +95,14 @@ def crossed_rows(entries: Sequence[Entry]) -> list[Row]:
 
 
 def csv_text(rows: Sequence[Row]) -> str:
-    """Return rows as CSV with a header, numbers to 6 digits."""
+    """Return rows as CSV with a header, numbers to 6 digits.
+
+    Raises
+    ------
+    ValueError
+        There are no rows.
+    """
+    _check_some("csv_text", rows)
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\n")
     writer.writerow(rows[0])
@@ -105,9 +112,16 @@ def csv_text(rows: Sequence[Row]) -> str:
 
 
 def plain_text(rows: Sequence[Row]) -> str:
-    """Return rows as a table for the eye, three decimals, the columns of :data:`SHOWN`."""
+    """Return rows as a table for the eye, three decimals, the columns of :data:`SHOWN`.
+
+    Raises
+    ------
+    ValueError
+        There are no rows.
+    """
+    _check_some("plain_text", rows)
     shown = SHOWN
-    if rows and "collection" in rows[0]:
+    if "collection" in rows[0]:
         shown = {"collection": "collection", **SHOWN}
     cells = [list(shown.values())]
     cells += [[_number(row[name], ".3f") for name in shown] for row in rows]
@@ -118,6 +132,11 @@ def plain_text(rows: Sequence[Row]) -> str:
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _check_some(function: str, rows: Sequence[Row]) -> None:
+    if not rows:
+        raise ValueError(f"{function}: needs at least one row; got none")
 
 
 def _number(value: str | float, form: str) -> str:

@@ -138,7 +138,7 @@ def _check_targets(targets: Any, fold: Fold, n: int, kind: str) -> Array:
     elif len(set(y[list(fold.train)].tolist())) < 2:
         raise ValueError(
             f"fit_predict: the training images must have two classes or more, else there is "
-            f"nothing to tell apart; got {y[fold.train[0]]!r} alone in fold {fold.name!r}"
+            f"nothing to tell apart; got {y.tolist()[fold.train[0]]!r} alone in fold {fold.name!r}"
         )
     return y
 

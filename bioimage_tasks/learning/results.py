@@ -71,7 +71,8 @@ class OutOfFold:
 
     def some(self, chosen: Any) -> OutOfFold:
         """Return those of a mask or of indices."""
-        places = np.arange(len(self))[np.asarray(chosen)]
+        wanted = np.asarray(chosen)
+        places = np.arange(len(self))[wanted if wanted.size else wanted.astype(np.int64)]
         return replace(
             self,
             truth=self.truth[places],

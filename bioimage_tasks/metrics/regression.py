@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bioimage_tasks.checks import check_numbers
+
 Values = npt.NDArray[np.float64]
 
 
@@ -152,8 +154,8 @@ def check_pair(
     ValueError
         They are not.
     """
-    guess = np.asarray(predicted, dtype=np.float64)
-    true = np.asarray(truth, dtype=np.float64)
+    guess = check_numbers(function, "predicted", predicted)
+    true = check_numbers(function, "truth", truth)
     if guess.ndim != 1 or guess.shape != true.shape or not guess.size:
         raise ValueError(
             f"{function}: predicted and truth must be vectors of one length, not empty; "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bioimage_tasks.checks import check_numbers
 from bioimage_tasks.plots.canvas import COLOURS, MARKERS, picture, plain, sheet
 from bioimage_tasks.plots.overlays import Picture
 
@@ -43,7 +44,8 @@ def predicted_vs_true(
     ValueError
         Not finite vectors of one length, or empty.
     """
-    guess, true = np.asarray(predicted, np.float64), np.asarray(truth, np.float64)
+    guess = check_numbers("predicted_vs_true", "predicted", predicted)
+    true = check_numbers("predicted_vs_true", "truth", truth)
     _check("predicted_vs_true", guess, true)
     figure = sheet(5.6, 4.6)
     axes = figure.subplots()

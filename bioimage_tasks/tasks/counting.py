@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bioimage_tasks.checks import Array
+from bioimage_tasks.checks import Array, check_range
 from bioimage_tasks.datasets.base import ImageRef
 from bioimage_tasks.datasets.marks import BoxesRef
 from bioimage_tasks.features.parts import Parts, describe_parts
 from bioimage_tasks.features.smears import smear_features, spread
 from bioimage_tasks.tasks.door import task
+from bioimage_tasks.tasks.reading import read
 
 
 @task()
 def smear_row(image: ImageRef | Array, names: tuple[str, ...] = ()) -> npt.NDArray[np.float64]:
     """Describe a smear as one row of numbers, all or those named."""
-    table = smear_features(image.read() if isinstance(image, ImageRef) else image)
+    table = smear_features(read("smear_row", image))
     row: npt.NDArray[np.float64] = (table.select(names) if names else table).values[0]
     return row
 
@@ -41,7 +41,12 @@ def density_parts(
     tiles : int
         Down the image.
     """
-    pixels = image.read() if isinstance(image, ImageRef) else image
+    pixels = np.asarray(read("density_parts", image))
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(
+            f"density_parts: the image must be RGB, (height, width, 3); got {pixels.shape}"
+        )
+    check_range("density_parts", "tiles", tiles, 1, pixels.shape[0])
     corners = _corners(boxes, kind)
     side = pixels.shape[0] / tiles
     found = describe_parts(list(np.moveaxis(pixels, 2, 0)), "tiles", side)
@@ -51,10 +56,10 @@ def density_parts(
 
 
 def _corners(boxes: BoxesRef | Array, kind: str) -> Array:
+    found = read("density_parts", boxes)
     if not isinstance(boxes, BoxesRef):
-        return boxes
-    read: Any = boxes.read()
-    chosen: Array = read.corners[[not kind or own == kind for own in read.classes]]
+        return np.asarray(found)
+    chosen: Array = found.corners[[not kind or own == kind for own in found.classes]]
     return chosen
 
 

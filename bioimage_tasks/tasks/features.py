@@ -15,6 +15,7 @@ from bioimage_tasks.features.table import Values
 from bioimage_tasks.features.words import Bag, Codebook, bags_of_words, fit_codebook
 from bioimage_tasks.learning import OutOfFold
 from bioimage_tasks.tasks.door import task
+from bioimage_tasks.tasks.reading import read
 
 
 @task()
@@ -37,9 +38,7 @@ def features(
     **params
         See :func:`bioimage_tasks.features.compute`.
     """
-    pixels = image.read() if isinstance(image, ImageRef) else image
-    numbers = labels.read() if isinstance(labels, LabelsRef) else labels
-    return compute(pixels, numbers, sets, **params)
+    return compute(read("features", image), read("features", labels), sets, **params)
 
 
 @task()
@@ -51,6 +50,10 @@ def stacked(tables: Sequence[FeatureTable], keys: Sequence[str] | None = None) -
 @task()
 def write_features(table: FeatureTable, path: str) -> str:
     """Write a table as CSV, units in brackets behind the names; return the path."""
+    if not isinstance(table, FeatureTable):
+        raise ValueError(
+            f"write_features: the table must be a FeatureTable; got {type(table).__name__}"
+        )
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(table.csv_text(), encoding="utf-8")
@@ -60,8 +63,7 @@ def write_features(table: FeatureTable, path: str) -> str:
 @task()
 def feature_row(image: ImageRef | Array, sets: Sequence[str], **params: Any) -> Values:
     """Compute sets of features of an image as a whole, as one row to learn from: shape (f,)."""
-    pixels = image.read() if isinstance(image, ImageRef) else image
-    row: Values = compute(pixels, None, sets, **params).values[0]
+    row: Values = compute(read("feature_row", image), None, sets, **params).values[0]
     return row
 
 
@@ -71,7 +73,7 @@ def descriptors(image: ImageRef | Array, **params: Any) -> Descriptors:
 
     See :func:`bioimage_tasks.features.surf.describe`.
     """
-    return describe(image.read() if isinstance(image, ImageRef) else image, **params)
+    return describe(read("descriptors", image), **params)
 
 
 @task()
@@ -105,6 +107,11 @@ def draw_leak(
     from bioimage_tasks.io import write_image
     from bioimage_tasks.plots.leaks import leak_lines
 
+    if not by_group or list(by_image) != list(by_group) or not all(by_group.values()):
+        raise ValueError(
+            f"draw_leak: both must have the same ways, one at least, each with a result a seed; "
+            f"got {list(by_image)} and {list(by_group)}"
+        )
     first = next(iter(by_group.values()))[0]
     counts = list(Counter(first.truth.tolist()).values())
     ways = [{way: [_accuracy(one) for one in own] for way, own in found.items()}

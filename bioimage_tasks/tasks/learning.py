@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from bioimage_tasks import learning
 from bioimage_tasks.checks import Array
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
@@ -16,6 +18,7 @@ from bioimage_tasks.features.parts import Parts, describe_parts
 from bioimage_tasks.learning import Fold, FoldResult, OutOfFold
 from bioimage_tasks.learning.report import Row
 from bioimage_tasks.tasks.door import task
+from bioimage_tasks.tasks.reading import read
 
 
 @task()
@@ -39,9 +42,8 @@ def parts(
     mask : LabelsRef or numpy.ndarray, optional
         Where it is above 0 counts; its share becomes the parts' targets.
     """
-    pixels = image.read() if isinstance(image, ImageRef) else image
-    inside = mask.read() if isinstance(mask, LabelsRef) else mask
-    channels = [pixels] if pixels.ndim == 2 else list(pixels.transpose(2, 0, 1))
+    pixels, inside = np.asarray(read("parts", image)), read("parts", mask)
+    channels = [pixels] if pixels.ndim < 3 else list(np.moveaxis(pixels, -1, 0))
     return describe_parts(channels, way, size, inside, **params)
 
 

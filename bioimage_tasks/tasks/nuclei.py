@@ -15,6 +15,7 @@ from bioimage_tasks.datasets.base import ImageRef, LabelsRef
 from bioimage_tasks.segmentation import candidates_learned, merging
 from bioimage_tasks.segmentation.merging import MergeRule
 from bioimage_tasks.tasks.door import task
+from bioimage_tasks.tasks.reading import check_some, read
 
 #: Over-segmentation for merging: low necks count.
 PIECES = ("local-threshold", {"split": 0.02, "fraction": 0.3, "min_contrast": 0.05})
@@ -31,10 +32,11 @@ def candidate_rows(
     image: ImageRef | Array, gold: LabelsRef | Labels, diameter: float | None = None, seed: int = 0
 ) -> Learned:
     """Return measures and IoU of at most 1,500 candidates of one image, to learn from."""
-    found = candidates_learned.find(_pixels(image), diameter=diameter)
+    found = candidates_learned.find(read("candidate_rows", image), diameter=diameter)
+    numbers = read("candidate_rows", gold)
     order = np.random.default_rng(seed).permutation(len(found.regions))
     taken = order[: candidates_learned.TAKEN]
-    return found.measures[taken], found.overlaps(_labels(gold))[taken]
+    return found.measures[taken], found.overlaps(numbers)[taken]
 
 
 @task()
@@ -42,6 +44,7 @@ def learn_candidates(
     rows: Sequence[Learned], trees: int = 60, seed: int = 0
 ) -> candidates_learned.CandidateRule:
     """Fit a forest from measures to IoU on the candidates of several images."""
+    check_some("learn_candidates", "rows", rows)
     measures, overlaps = zip(*rows, strict=True)
     return candidates_learned.fit(
         np.concatenate(measures), np.concatenate(overlaps), trees=trees, seed=seed
@@ -56,13 +59,15 @@ def apply_candidates(
     diameter: float | None = None,
 ) -> Labels:
     """Segment an image by the best choice among candidates."""
-    return candidates_learned.apply(_pixels(image), rule, cost=cost, diameter=diameter)
+    return candidates_learned.apply(
+        read("apply_candidates", image), rule, cost=cost, diameter=diameter
+    )
 
 
 @task()
 def learn_merging(examples: Sequence[Outlined], trees: int = 100, seed: int = 0) -> MergeRule:
     """Learn from images with a gold standard which pieces belong together, and what is junk."""
-    known = [(_pixels(image), _labels(gold)) for image, gold in examples]
+    known = [tuple(read("learn_merging", each) for each in pair) for pair in examples]
     return merging.train(
         [(_over(pixels), pixels, gold) for pixels, gold in known], trees=trees, seed=seed
     )
@@ -71,7 +76,7 @@ def learn_merging(examples: Sequence[Outlined], trees: int = 100, seed: int = 0)
 @task()
 def apply_merging(image: ImageRef | Array, rule: MergeRule, keep: float = 0.5) -> Labels:
     """Segment an image by joining the pieces of an over-segmentation as learned."""
-    pixels = _pixels(image)
+    pixels = read("apply_merging", image)
     return merging.apply(_over(pixels), pixels, rule, keep=keep)
 
 
@@ -92,6 +97,11 @@ def draw_crossed(rows: Sequence[tables.Row], path: str, by: str = "f1") -> str:
     from bioimage_tasks.io import write_image
     from bioimage_tasks.plots import sweep_map
 
+    if not rows or by not in rows[0]:
+        raise ValueError(
+            f"draw_crossed: by must be a column of the rows, of crossed; got {by!r}, "
+            f"{len(rows)} rows"
+        )
     places = list(dict.fromkeys(str(row["collection"]) for row in rows))
     ways = list(dict.fromkeys(str(row["setting"]) for row in rows))
     matrix = np.full((len(places), len(ways)), np.nan)
@@ -100,11 +110,3 @@ def draw_crossed(rows: Sequence[tables.Row], path: str, by: str = "f1") -> str:
     names = {"row_name": "tested on, never trained on", "column_name": "method", "score_name": by}
     write_image(path, sweep_map(matrix, places, ways, **names))
     return path
-
-
-def _pixels(image: ImageRef | Array) -> Array:
-    return image.read() if isinstance(image, ImageRef) else image
-
-
-def _labels(gold: LabelsRef | Labels) -> Labels:
-    return gold.read() if isinstance(gold, LabelsRef) else gold

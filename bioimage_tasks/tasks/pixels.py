@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bioimage_tasks.checks import Array, Labels
+from bioimage_tasks.checks import Array, Labels, check_choice
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
 from bioimage_tasks.metrics import Scores
 from bioimage_tasks.metrics.membranes import MembraneScores
@@ -19,6 +19,7 @@ from bioimage_tasks.segmentation.pixel_forest import AutoContext, PixelForest, P
 from bioimage_tasks.segmentation.pixel_samples import Samples
 from bioimage_tasks.segmentation.stain import Picture, Stains
 from bioimage_tasks.tasks.door import task
+from bioimage_tasks.tasks.reading import check_as_many, check_some, read
 
 
 @task()
@@ -45,9 +46,9 @@ def pixel_samples(
     """
     from bioimage_tasks.segmentation.pixel_samples import classes_of, sample_pixels
 
-    numbers = _read(classes)
+    numbers = read("pixel_samples", classes)
     chosen = classes_of(numbers, rule) if rule else numbers
-    return sample_pixels(_read(image), chosen, maps, **params)
+    return sample_pixels(read("pixel_samples", image), chosen, maps, **params)
 
 
 @task()
@@ -74,9 +75,11 @@ def pixel_autocontext(
     from bioimage_tasks.segmentation.pixel_forest import fit_autocontext
     from bioimage_tasks.segmentation.pixel_samples import classes_of
 
-    numbers = [_read(one) for one in classes]
+    numbers = [read("pixel_autocontext", one) for one in classes]
     chosen = [classes_of(one, rule) if rule else one for one in numbers]
-    return fit_autocontext([_read(image) for image in images], chosen, groups, **params)
+    return fit_autocontext(
+        [read("pixel_autocontext", image) for image in images], chosen, groups, **params
+    )
 
 
 @task()
@@ -89,7 +92,7 @@ def pixel_map(
     """
     from bioimage_tasks.segmentation.pixel_forest import predict_pixels
 
-    return predict_pixels(model, _read(image), maps, **params)[1:]
+    return predict_pixels(model, read("pixel_map", image), maps, **params)[1:]
 
 
 @task()
@@ -97,7 +100,7 @@ def stains(image: ImageRef | Array, **params: Any) -> Stains:
     """Find the colours of a slide's two stains: see :func:`..segmentation.stain.fit_stains`."""
     from bioimage_tasks.segmentation.stain import fit_stains
 
-    return fit_stains(_read(image), **params)
+    return fit_stains(read("stains", image), **params)
 
 
 @task()
@@ -105,7 +108,7 @@ def stain_normalised(image: ImageRef | Array, found: Stains) -> Picture:
     """Return the image in the usual colours: ``stain_normalised(tile, stains(slide))``."""
     from bioimage_tasks.segmentation.stain import normalise_stains
 
-    return normalise_stains(_read(image), found)
+    return normalise_stains(read("stain_normalised", image), found)
 
 
 @task()
@@ -116,7 +119,7 @@ def colour_groups(images: Sequence[ImageRef | Array], count: int = 4) -> tuple[s
     """
     from bioimage_tasks.segmentation import stain
 
-    return stain.colour_groups([_read(image) for image in images], count)
+    return stain.colour_groups([read("colour_groups", image) for image in images], count)
 
 
 @task()
@@ -145,8 +148,9 @@ def map_rule(
     from bioimage_tasks.segmentation.map_objects import views
     from bioimage_tasks.segmentation.merging import train
 
+    check_as_many("map_rule", pieces=pieces, maps=maps, images=images, gold=gold)
     examples = [
-        (one, views(chances, _read(image)), _read(truth))
+        (one, views(chances, read("map_rule", image)), read("map_rule", truth))
         for one, chances, image, truth in zip(pieces, maps, images, gold, strict=True)
     ]
     return train(examples, **params)
@@ -160,7 +164,7 @@ def map_labels(
     from bioimage_tasks.segmentation.map_objects import views
     from bioimage_tasks.segmentation.merging import apply
 
-    return apply(pieces, views(maps, _read(image)), rule, **params)
+    return apply(pieces, views(maps, read("map_labels", image)), rule, **params)
 
 
 @task()
@@ -182,7 +186,8 @@ def membrane_level(maps: Sequence[Array], gold: Sequence[LabelsRef | Labels]) ->
     """
     from bioimage_tasks.metrics.membranes import dice
 
-    truths = [_read(truth) > 0 for truth in gold]
+    check_as_many("membrane_level", maps=maps, gold=gold)
+    truths = [read("membrane_level", truth) > 0 for truth in gold]
     levels = [step / 20 for step in range(4, 19)]
 
     def mean(level: float) -> float:
@@ -199,7 +204,7 @@ def membrane_score(
     """Score a map of membranes and the cells made of it: gold is 1 on membrane."""
     from bioimage_tasks.metrics.membranes import membrane_scores
 
-    return membrane_scores(maps[0] > level, cells, _read(gold) > 0)
+    return membrane_scores(maps[0] > level, cells, read("membrane_score", gold) > 0)
 
 
 @task()
@@ -221,7 +226,12 @@ def mean_row(
     groups : sequence of str
         One an image; with some, the first score's least and greatest mean of a group.
     """
+    check_some("mean_row", "scores", scores)
+    if groups:
+        check_as_many("mean_row", scores=scores, groups=groups)
     values = [one.as_dict() for one in scores]
+    for key in shown:
+        check_choice("mean_row", "shown", key, tuple(values[0]))
     row: dict[str, str | float] = {"way": name, "images": len(values)}
     row |= {key: sum(one[key] for one in values) / len(values) for key in shown}
     if groups:
@@ -255,16 +265,13 @@ def draw_overlays(
     from bioimage_tasks.io import write_image
     from bioimage_tasks.plots import contact_sheet, overlay
 
+    check_as_many("draw_overlays", images=images, labels=labels, gold=gold, names=names)
     pictures = []
     for image, found, truth in zip(images, labels, gold, strict=True):
-        pixels, numbers = np.asarray(_read(image)), _read(truth)
+        pixels, numbers = np.asarray(read("draw_overlays", image)), read("draw_overlays", truth)
         grey = pixels if pixels.ndim == found.ndim else pixels.mean(-1)
         outlined = label(numbers == 0)[0] if invert else numbers
         pictures.append(overlay(grey, found, outlined))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_image(path, contact_sheet(pictures, [f"{name}" for name in names], columns=3))
     return path
-
-
-def _read(value: Any) -> Any:
-    return value.read() if isinstance(value, ImageRef | LabelsRef) else value

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bioimage_tasks import metrics, segmentation
-from bioimage_tasks.checks import Array, Labels
+from bioimage_tasks.checks import Array, Labels, check_choice
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
 from bioimage_tasks.tasks.door import task
+from bioimage_tasks.tasks.reading import check_as_many, read
 
 #: A method's name and its parameters.
 Setting = tuple[str, dict[str, Any]]
@@ -17,7 +18,8 @@ Setting = tuple[str, dict[str, Any]]
 @task()
 def load(image: ImageRef) -> Array:
     """Read the pixels of a reference: shape (height, width), native dtype."""
-    return image.read()
+    pixels: Array = read("load", image)
+    return pixels
 
 
 @task(version=2)
@@ -40,13 +42,13 @@ def segment(
     numpy.ndarray of int32
         Labels.
     """
-    return segmentation.segment(_pixels(image), method, **params)
+    return segmentation.segment(read("segment", image), method, **params)
 
 
 @task()
 def score(labels: Labels, gold: LabelsRef | Labels) -> metrics.Scores:
     """Score labels against a gold standard, a reference or labels."""
-    return metrics.score(labels, gold.read() if isinstance(gold, LabelsRef) else gold)
+    return metrics.score(labels, read("score", gold))
 
 
 @task()
@@ -54,6 +56,8 @@ def best(
     settings: Sequence[Setting], scores: Sequence[Sequence[metrics.Scores]], by: str = "mean_ap"
 ) -> Setting:
     """Pick the setting with the greatest mean: ``scores[i]`` are those of ``settings[i]``."""
+    check_as_many("best", settings=settings, scores=scores)
+    check_choice("best", "by", by, tuple(metrics.Scores.__dataclass_fields__))
     means = [getattr(metrics.mean_scores(row), by) for row in scores]
     return settings[means.index(max(means))]
 
@@ -71,11 +75,7 @@ def overlay(
     from bioimage_tasks.plots import overlay as draw
 
     method, params = setting
-    pixels = image.read()
+    pixels, truth = read("overlay", image), read("overlay", gold)
     labels = segmentation.segment(pixels, method, **params)
-    write_image(path, draw(pixels, labels, None if gold is None else gold.read(), zoom))
+    write_image(path, draw(pixels, labels, truth, zoom))
     return path
-
-
-def _pixels(image: ImageRef | Array) -> Array:
-    return image.read() if isinstance(image, ImageRef) else image

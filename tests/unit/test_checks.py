@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bioimage_tasks.checks import check_finite, check_image
+from bioimage_tasks.checks import check_finite, check_image, check_numbers
 
 PLANE, STACK = np.zeros((3, 4)), np.zeros((2, 3, 4))
 
@@ -37,3 +37,11 @@ def test_a_bad_image_is_told_with_function_rule_and_value(image, dimensions, mes
 def test_whole_numbers_are_always_finite():
     whole = np.arange(3)
     assert check_finite("f", whole) is whole
+
+
+def test_numbers_are_told_from_words():
+    assert check_numbers("f", "truth", [1, True, 2.5]).tolist() == [1.0, 1.0, 2.5]
+    assert check_numbers("f", "truth", np.array([1, None], object)[:1]).tolist() == [1.0]
+    for bad, got in ((["up", "down"], "'up'"), (np.array([1, {}], object), "{}")):
+        with pytest.raises(ValueError, match=f"^f: truth must be numbers; .*got {got}$"):
+            check_numbers("f", "truth", bad)
