@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,11 +38,21 @@ _root = click.argument("root", type=click.Path(path_type=Path))
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List the collections of images, check a folder, fetch one.
 
-    Without a subcommand: a line per collection with what is annotated, what its groups are
-    and whether it can be fetched.
+    Without a subcommand, as with `list`: a line per collection with what is annotated, what
+    its groups are and whether it can be fetched.
     """
-    if ctx.invoked_subcommand is not None:
-        return
+    if ctx.invoked_subcommand is None:
+        _list(as_json)
+
+
+@command.command("list")
+@_json
+def list_(*, as_json: bool) -> None:
+    """List the collections, a line each."""
+    _list(as_json)
+
+
+def _list(as_json: bool) -> None:
     from bioimage_tasks import datasets
 
     found = [_facts(datasets.get(name)) for name in datasets.names()]
@@ -86,7 +100,7 @@ def check(ctx: click.Context, name: str, root: Path, *, part: str, as_json: bool
     """
     cls = _collection(name)
     missing = cls.check(root, part=part)
-    images = [] if missing else cls(root, part=part).images()
+    images = [] if missing else cls.at(root, part=part).images()
     groups = sorted({image.group for image in images if image.group})
     code = 1 if missing else 0
     if as_json:
@@ -96,8 +110,10 @@ def check(ctx: click.Context, name: str, root: Path, *, part: str, as_json: bool
         click.echo("\n".join(missing))
         click.echo(f"expected: {cls.layout}")
     else:
-        told = f"in {len(groups)} groups" if groups else "without groups"
-        click.echo(f"all is there: {len(images):,} images {told}")
+        told = f"in {_count(len(groups), 'group')}" if groups else "without groups"
+        bare = not getattr(cls, "annotated", "") and not any(image.gold for image in images)
+        labels = ", none with labels" if bare else ""
+        click.echo(f"all is there: {_count(len(images), 'image')} {told}{labels}")
     ctx.exit(code)
 
 
@@ -127,20 +143,29 @@ def fetch(
     """Download collection NAME into the folder ROOT and unpack it.
 
     Checksums are verified where one is known; otherwise the SHA-256 is printed, to be pinned
-    with --sha256. Nothing damaged or half is kept, what is complete is not fetched again.
-    Exit status: 0 when all was fetched, 1 when a checksum is wrong or the server fails, 2 when
-    there is no such collection, file or public address.
+    with --sha256. Nothing damaged or half is kept; after an interruption, what was complete
+    is not fetched again. Exit status: 0 when all was fetched, 1 when a checksum is wrong or the
+    server fails, 2 when there is no such collection, file or public address, 130 after Ctrl-C.
     """
     from bioimage_tasks.datasets.fetch import fetch as download
 
     cls = _collection(name)
     remotes = _wanted(cls, only)
+    if root.exists() and not root.is_dir():
+        raise click.UsageError(f"ROOT must be a folder, new or there already; got the file {root}")
     checksums = _checksums(pins, remotes)
     click.echo(f"{cls.name}: {cls.licence}; cite {cls.citation}", err=True)
     tell = _Meter() if sys.stderr.isatty() else None
     try:
-        done = download(remotes, root, checksums=checksums, keep=keep, tell=tell)
-    except (ValueError, OSError, ImportError) as trouble:
+        with _told_to_end():
+            done = download(remotes, root, checksums=checksums, keep=keep, tell=tell)
+    except ImportError as trouble:
+        click.echo(
+            f"taskgraph: error: downloads need the packages of the extra bioimage; "
+            f"pip install 'bioimage-taskgraph[bioimage]'; got {trouble}", err=True,
+        )  # fmt: skip
+        ctx.exit(1)
+    except (ValueError, OSError) as trouble:
         click.echo(f"taskgraph: error: {trouble}", err=True)
         ctx.exit(1)
     if as_json:
@@ -158,7 +183,28 @@ def _collection(name: str) -> type[ImageCollection]:
     try:
         return datasets.get(name)
     except ValueError as trouble:
-        raise click.UsageError(str(trouble)) from trouble
+        near = get_close_matches(name.lower(), datasets.names(), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise click.UsageError(
+            f"no collection has this name: {name!r}; {hint}`taskgraph datasets` lists them"
+        ) from trouble
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Let SIGTERM, by which schedulers end a job, clean up as Ctrl-C does."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _facts(cls: type[ImageCollection]) -> dict[str, Any]:
@@ -180,7 +226,8 @@ def _wanted(cls: type[ImageCollection], only: Sequence[str]) -> list[Remote]:
     remotes: Sequence[Remote] = getattr(cls, "remotes", ())
     if not remotes:
         raise click.UsageError(
-            f"{cls.name} has no stable public address; get it from {cls.url or 'its owner'}"
+            f"{cls.name} has no stable public address; "
+            + (f"get it from {cls.url}" if cls.url else "it is for images of your own")
         )
     wanted = only or getattr(cls, "first", ()) or ("*",)
     found = [one for one in remotes if any(fnmatch(one.name, pattern) for pattern in wanted)]
@@ -225,6 +272,10 @@ class _Meter:
         self._shown = (name, part)
         size = f"{part} % of {total / 1e6:,.1f} MB" if total else f"{done / 1e6:,.1f} MB"
         click.echo(f"\r{name}: {size}  ", nl=bool(total) and done >= total, err=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _row(facts: Mapping[str, Any]) -> tuple[str, str, str, str]:

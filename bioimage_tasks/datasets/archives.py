@@ -94,6 +94,11 @@ def unpack(archive: Path, folder: Path, *, strip: int = 0) -> int:
     ValueError
         The archive is damaged, or a name in it points outside the folder or is a link.
     """
+    return len(unpacked(archive, folder, strip=strip))
+
+
+def unpacked(archive: Path, folder: Path, *, strip: int = 0) -> tuple[str, ...]:
+    """Unpack as :func:`unpack` does; return the names of the files below the folder."""
     try:
         with _opened(archive) as opened:
             targets = _targets(archive, opened.members(), strip)
@@ -110,7 +115,7 @@ def unpack(archive: Path, folder: Path, *, strip: int = 0) -> int:
             f"unpack: the archive must be whole and not encrypted; fetch it again; got {archive}: "
             f"{trouble}"
         ) from trouble
-    return len(targets)
+    return tuple(map(str, targets.values()))
 
 
 @contextmanager

@@ -212,6 +212,11 @@ class ImageCollection:
         return iter(self.samples)
 
     @classmethod
+    def at(cls, root: str | os.PathLike[str], **options: Any) -> ImageCollection:
+        """Return the collection in a folder, for those who know no more than the folder."""
+        return cls(root, **options)
+
+    @classmethod
     def check(cls, root: str | os.PathLike[str], part: str = "all") -> list[str]:
         """Return what is missing below ``root``, as sentences; nothing when all is there."""
         from bioimage_tasks.datasets.checking import missing

@@ -3,21 +3,25 @@
 Addresses with their checksums come in, files below a folder go out. A file whose checksum
 nobody has published is downloaded all the same, and its SHA-256 is returned so that it can
 be pinned. Nothing half or wrong is left: pooch moves a file into place once it is whole and
-right, :mod:`bioimage_tasks.datasets.archives` does the same for what is unpacked.
+right, :mod:`bioimage_tasks.datasets.archives` does the same for what is unpacked, and
+:mod:`bioimage_tasks.datasets.receipts` notes what is complete until all is.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bioimage_tasks.datasets.archives import is_archive, unpack
+from bioimage_tasks.datasets import receipts
+from bioimage_tasks.datasets.archives import is_archive, unpacked
 from bioimage_tasks.datasets.base import content_digest
+from bioimage_tasks.datasets.receipts import Receipt
 from bioimage_tasks.datasets.remote import Remote
 
 #: Told (file name, bytes so far, bytes in all or 0) while a file is downloaded.
@@ -88,11 +92,13 @@ def fetch(
         A checksum is wrong, an archive damaged or dangerous, or ``checksums`` names a
         file that is not among ``remotes``.
     OSError
-        The server can't be reached, refuses, or breaks off. What was complete stays and
-        is not downloaded again.
+        The root can't be written to; or the server can't be reached, refuses, or breaks
+        off. What was complete stays and is not downloaded again.
     """
     pins = pinned(remotes, checksums or {})
-    return [_fetch_one(one, Path(root), pins[one.name], keep, tell) for one in remotes]
+    found = [_fetch_one(one, Path(root), pins[one.name], keep, tell) for one in remotes]
+    receipts.remove(Path(root) / DOWNLOADS, [one.name for one in remotes])
+    return found
 
 
 def pinned(remotes: Sequence[Remote], checksums: Mapping[str, str]) -> dict[str, str]:
@@ -120,15 +126,28 @@ def pinned(remotes: Sequence[Remote], checksums: Mapping[str, str]) -> dict[str,
 
 
 def _fetch_one(one: Remote, root: Path, pin: str, keep: bool, tell: Tell | None) -> Fetched:
-    place = root / one.into
-    archive = is_archive(one.name)
-    saved = _download(one, root / DOWNLOADS if archive else place, pin, tell)
-    digest = content_digest(saved)
-    files = unpack(saved, place, strip=one.strip) if archive else 1
-    if archive and not keep:
-        saved.unlink(missing_ok=True)
-        _remove_if_empty(saved.parent)
-    return Fetched(one.name, one.url, digest, bool(pin), files)
+    place, folder = root / one.into, root / DOWNLOADS
+    if not is_archive(one.name):
+        saved = _download(one, place, pin, tell)
+        return Fetched(one.name, one.url, content_digest(saved), bool(pin), 1)
+    done = None if keep else receipts.read(folder, one.name)
+    if done is None or not done.serves(one.url, pin, place):
+        done = _fetch_archive(one, place, folder, pin, tell)
+        if not keep:
+            receipts.write(folder, one.name, done)
+            (folder / one.name).unlink(missing_ok=True)
+    return Fetched(one.name, one.url, done.sha256, bool(pin), len(done.names))
+
+
+def _fetch_archive(one: Remote, place: Path, folder: Path, pin: str, tell: Tell | None) -> Receipt:
+    saved = _download(one, folder, pin, tell)
+    try:
+        names = unpacked(saved, place, strip=one.strip)
+    except ValueError:
+        saved.unlink(missing_ok=True)  # kept, it would be found whole by every further try
+        _remove_if_empty(folder)
+        raise
+    return Receipt(one.url, content_digest(saved), pin, names)
 
 
 def _download(one: Remote, folder: Path, pin: str, tell: Tell | None) -> Path:
@@ -137,7 +156,12 @@ def _download(one: Remote, folder: Path, pin: str, tell: Tell | None) -> Path:
 
     progress = _Progress(one.name, tell) if tell else False
     downloader = pooch.HTTPDownloader(progressbar=progress, chunk_size=CHUNK, timeout=TIMEOUT)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as trouble:
+        raise OSError(
+            f"fetch: the collection's folder must be one that can be written to; got {trouble}"
+        ) from trouble
     try:
         with _quiet(pooch.get_logger()):
             return Path(pooch.retrieve(one.url, pin or None, one.name, folder, None, downloader))
@@ -149,10 +173,16 @@ def _download(one: Remote, folder: Path, pin: str, tell: Tell | None) -> Path:
     except ValueError as trouble:
         raise ValueError(
             f"fetch: the file must have the checksum {pin}; it is damaged or another version, "
-            f"and was not kept; got {trouble}"
+            f"and was not kept; got {_digest_in(trouble)} from {one.url}"
         ) from trouble
     finally:
         _remove_if_empty(folder)
+
+
+def _digest_in(trouble: ValueError) -> str:
+    """Return the checksum that pooch found, out of what it says; else all it says."""
+    found = re.search(r"but got (\w+)", str(trouble))
+    return found[1] if found else str(trouble)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -43,7 +43,7 @@ class FolderCollection(ImageCollection):
     name = "folder"
     licence = "the owner's"
     citation = "the owner's"
-    layout = "IMAGES/<stem>.<suffix> and LABELS/<stem>.<suffix>"
+    layout = "IMAGES/<stem>.<suffix> and LABELS/<stem>.<suffix>; in one ROOT: images/ and labels/"
 
     def __init__(
         self,
@@ -60,6 +60,14 @@ class FolderCollection(ImageCollection):
         self.labels_folder = None if labels_folder is None else Path(labels_folder)
         self.groups = dict(groups or {})
         self.kind = kind
+
+    @classmethod
+    def at(cls, root: str | os.PathLike[str], **options: Any) -> FolderCollection:
+        """Return the images in a folder, or in its folder images with those in labels."""
+        images, labels = Path(root, "images"), Path(root, "labels")
+        if images.is_dir() and labels.is_dir():
+            return cls(images, labels, **options)
+        return cls(root, **options)
 
     def list_images(self, root: Path, part: str) -> list[ImageRef]:
         """Return the images sorted by stem.

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import runpy
 import threading
@@ -129,12 +130,18 @@ def draw():
 
 
 class Server:
-    """Serves what it is given, counts requests and can break off in the middle."""
+    """Serves what it is given, counts requests, can break off or wait in the middle.
+
+    ``holds``: files of which the second half comes when ``go`` is set; ``halfway`` is set
+    when the first half is out.
+    """
 
     def __init__(self):
         self.files = {}
         self.asked = []
         self.breaks = set()
+        self.holds = set()
+        self.halfway, self.go = threading.Event(), threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -148,7 +155,14 @@ class Server:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data[: len(data) // 2] if name in outer.breaks else data)
+                middle = len(data) // 2 if name in outer.breaks | outer.holds else len(data)
+                self.wfile.write(data[:middle])
+                if name in outer.holds:
+                    self.wfile.flush()
+                    outer.halfway.set()
+                    outer.go.wait(60)
+                    with contextlib.suppress(OSError):  # nobody waits for it any more
+                        self.wfile.write(data[middle:])
 
             def log_message(self, *_):
                 pass
@@ -162,6 +176,7 @@ class Server:
         return Remote(f"http://127.0.0.1:{self.http.server_port}/{name}", **more)
 
     def close(self):
+        self.go.set()
         self.http.shutdown()
         self.http.server_close()
         self.thread.join()

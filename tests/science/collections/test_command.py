@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -30,6 +33,8 @@ def said(*words):
 
 def test_the_list_has_every_collection():
     lines = ran().stdout.splitlines()
+    assert ran("list").stdout == ran().stdout
+    assert said("list") == said()
     assert [line.split()[0] for line in lines[1:]] == list(datasets.names())
     assert max(map(len, lines)) < 140
     code, facts = said()
@@ -62,6 +67,36 @@ def test_check_says_what_is_there_and_what_is_missing(trees, draw, tmp_path):
     assert "There is no folder" in facts["missing"][0]
 
 
+def test_check_of_a_wrong_root_says_what_it_is_and_where_to_look(trees, draw, tmp_path):
+    trees["nuclei-u2os-hand"](tmp_path / "data" / "u2os", draw)
+    root = tmp_path / "data" / "u2os"
+    for wrong in (tmp_path / "data", root / "images"):
+        done = ran("check", "nuclei-u2os-hand", str(wrong))
+        assert done.exit_code == 1
+        lines = done.stdout.splitlines()
+        assert lines[0] == f"{wrong} has nothing that matches images/*.png."
+        assert lines[2] == f"But {root} has all of it: is that the folder?"
+    far = ran("check", "nuclei-u2os-hand", str(tmp_path))
+    assert "is that the folder" not in far.stdout
+    file = next((root / "images").iterdir())
+    assert f"{file} is a file, not a folder." in ran("check", "tnbc", str(file)).stdout
+
+
+def test_check_of_ones_own_folder_pairs_images_with_labels(draw, tmp_path):
+    for name in "ab":
+        draw.save(tmp_path / "images" / f"{name}.png", draw.labels().astype("uint8"))
+        draw.save(tmp_path / "labels" / f"{name}.png", draw.labels().astype("uint8"))
+    done = ran("check", "folder", str(tmp_path))
+    assert (done.exit_code, done.stdout) == (0, "all is there: 2 images without groups\n")
+    (tmp_path / "labels" / "b.png").unlink()
+    done = ran("check", "folder", str(tmp_path))
+    assert done.exit_code == 1
+    assert "b.png has no labels" in done.stdout
+    (tmp_path / "images" / "a.png").unlink()
+    done = ran("check", "folder", str(tmp_path / "images"))
+    assert done.stdout == "all is there: 1 image without groups, none with labels\n"
+
+
 def test_check_counts_groups(trees, draw, tmp_path):
     trees["tnbc"](tmp_path, draw)
     assert ran("check", "tnbc", str(tmp_path)).stdout == "all is there: 4 images in 2 groups\n"
@@ -73,6 +108,10 @@ def test_check_counts_groups(trees, draw, tmp_path):
     [
         (("check", "bbbc999", "."), "no collection has this name"),
         (("show", "nothing"), "no collection has this name"),
+        (("show", "BBC39"), "did you mean bbbc039"),
+        (("check", "zzzzz", "."), "name: 'zzzzz'; `taskgraph datasets` lists them"),
+        (("fetch", "folder", "."), "it is for images of your own"),
+        (("fetch", "tnbc", __file__), "ROOT must be a folder, new or there already"),
         (("fetch", "ucsb", "."), "ucsb has no stable public address; get it from https://"),
         (("fetch", "bbbc039", ".", "--only", "x*"), "--only must match one of images.zip"),
         (("fetch", "bbbc039", ".", "--sha256", "0" * 64), "needs FILE=HEX where there are several"),
@@ -131,6 +170,50 @@ def test_a_wrong_checksum_and_a_broken_download_end_with_1(served, server, tmp_p
     done = ran("fetch", "bbbc009", str(tmp_path))
     assert done.exit_code == 1
     assert "try again" in done.stderr
+
+
+def test_fetch_without_its_packages_says_what_to_install(served, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    done = ran("fetch", "bbbc009", str(tmp_path))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "pip install 'bioimage-taskgraph[bioimage]'" in done.stderr
+
+
+PATCHED = """
+import sys
+from bioimage_tasks import datasets
+from bioimage_tasks.datasets.remote import Remote
+from taskgraph.cli import main
+datasets.get("bbbc009").remotes = tuple(map(Remote, sys.argv[2:]))
+sys.exit(main(["datasets", "fetch", "bbbc009", sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "told"),
+    [(signal.SIGINT, 130, "taskgraph: interrupted"), (signal.SIGTERM, 143, "")],
+)
+def test_an_interrupted_fetch_leaves_no_half_file(served, server, tmp_path, number, code, told):
+    """The first file is whole and stays; of the second, half has come when the signal does."""
+    server.holds.add("outlines.zip")
+    remotes = [one.url for one in datasets.get("bbbc009").remotes]
+    root, tree = tmp_path / "root", Path(__file__).resolve().parents[3]
+    program = [sys.executable, "-c", PATCHED, str(root), *remotes]
+    env = {**os.environ, "PYTHONPATH": str(tree)}
+    with subprocess.Popen(program, env=env, stderr=subprocess.PIPE, text=True) as running:
+        assert server.halfway.wait(60)
+        running.send_signal(number)
+        _, stderr = running.communicate(timeout=60)
+    assert running.returncode == code
+    assert told in stderr
+    assert "Traceback" not in stderr
+    left = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+    assert left == [".downloads/images.zip.done", "human_rbc_dic_images/a.tif"]
+    server.holds.clear()
+    server.go.set()
+    assert ran("fetch", "bbbc009", str(root)).exit_code == 0
+    assert server.asked == ["images.zip", "outlines.zip", "outlines.zip"]
+    assert not (root / ".downloads").exists()
 
 
 def test_fetch_takes_the_usable_part_of_a_large_set_by_default(monkeypatch, tmp_path):

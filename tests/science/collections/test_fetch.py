@@ -76,7 +76,8 @@ def test_md5_is_taken_where_that_is_what_was_published(server, tmp_path):
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path, pinned):
     wrong = sha(b"something else")
     remote = server.remote("set.zip", GOOD, checksum="" if pinned else f"sha256:{wrong}")
-    with pytest.raises(ValueError, match=rf"fetch: the file must have the checksum sha256:{wrong}"):
+    rule = rf"fetch: the file must have the checksum sha256:{wrong}; .*; got {sha(GOOD)} from http"
+    with pytest.raises(ValueError, match=rule):
         fetch([remote], tmp_path / "root", checksums={"set.zip": wrong} if pinned else None)
     assert not (tmp_path / "root").exists() or listing(tmp_path / "root") == []
 
@@ -111,6 +112,64 @@ def test_a_download_that_breaks_off_leaves_nothing_and_can_be_tried_again(server
     fetch([first, second], tmp_path, keep=True)
     assert server.asked == ["first.zip", "second.zip", "second.zip"]
     assert "c.txt" in listing(tmp_path)
+
+
+def test_what_was_unpacked_is_not_fetched_again(server, tmp_path):
+    """Its archive is gone by then; a note says so until all is there, and no longer."""
+    first = server.remote("first.zip", GOOD)
+    second = server.remote("second.zip", zipped({"c.txt": b"c" * 100_000}))
+    server.breaks.add("second.zip")
+    for _attempt in range(2):
+        with pytest.raises(OSError, match=r"try again.*second\.zip"):
+            fetch([first, second], tmp_path)
+    assert server.asked == ["first.zip", "second.zip", "second.zip"]
+    assert listing(tmp_path) == [f"{DOWNLOADS}/first.zip.done", "images/a.txt", "images/b.txt"]
+    server.breaks.clear()
+    done = fetch([first, second], tmp_path, checksums={"first.zip": sha(GOOD)})
+    assert server.asked[3:] == ["second.zip"]
+    assert (done[0].sha256, done[0].verified, done[0].files) == (sha(GOOD), True, 2)
+    assert listing(tmp_path) == ["c.txt", "images/a.txt", "images/b.txt"]
+    assert not (tmp_path / DOWNLOADS).exists()
+
+
+@pytest.mark.parametrize("planted", ["file gone", "other pin", "other address", "torn note"])
+def test_a_note_that_does_not_hold_is_no_note(server, tmp_path, planted):
+    first = server.remote("first.zip", GOOD)
+    nothing = Remote(first.url.replace("first", "none"))
+    with pytest.raises(OSError, match="404"):
+        fetch([first, nothing], tmp_path)
+    note = tmp_path / DOWNLOADS / "first.zip.done"
+    assert note.is_file()
+    pins = {}
+    if planted == "file gone":
+        (tmp_path / "images" / "b.txt").unlink()
+    elif planted == "torn note":
+        note.write_bytes(note.read_bytes()[:30])
+    elif planted == "other address":
+        first = Remote(f"{first.url}?v=2")
+    else:
+        pins = {"first.zip": sha(b"another")}
+        with pytest.raises(ValueError, match="must have the checksum"):
+            fetch([first], tmp_path, checksums=pins)
+        return
+    fetch([first], tmp_path, checksums=pins)
+    assert server.asked == ["first.zip", "none.zip", "first.zip"]
+    assert listing(tmp_path) == ["images/a.txt", "images/b.txt"]
+
+
+def test_a_damaged_archive_of_unknown_checksum_is_not_kept_for_the_next_try(server, tmp_path):
+    remote = server.remote("set.zip", GOOD[:-30])
+    with pytest.raises(ValueError, match="must be whole and not encrypted"):
+        fetch([remote], tmp_path, keep=True)
+    assert listing(tmp_path) == []
+    server.remote("set.zip", GOOD)
+    assert fetch([remote], tmp_path)[0].files == 2
+
+
+def test_a_folder_that_cannot_be_made_is_named(server, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="fetch: the collection's folder must be one that can be w"):
+        fetch([server.remote("set.zip", GOOD)], tmp_path / "file" / "root")
 
 
 def test_a_server_that_refuses_or_is_not_there(server, tmp_path):
