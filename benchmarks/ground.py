@@ -62,14 +62,22 @@ class Ground:
     asked: int = 0
     refused: int = 0
 
-    def claim(self, worker: str, keys: list[bytes], coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: list[bytes], coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Lock keys, or their buckets; the two exclude each other."""
         me = int(worker)
-        got = [key for key in keys if (self._bucket if coarse else self._key)(me, key)]
+        got: list[bytes] = []
+        busy: list[bytes] = []
+        for key in keys:
+            if len(got) == most:
+                break
+            mine = (self._bucket if coarse else self._key)(me, key)
+            (got if mine else busy).append(key)
         self.asked += 1
         self.refused += not got
         names = {key[0] for key in got} if coarse else got
-        return Claim(0, got, names=[str(name) for name in names])
+        return Claim(0, got, busy, [str(name) for name in names])
 
     def _key(self, me: int, key: bytes) -> bool:
         node = int.from_bytes(key[1:], "big")

@@ -43,8 +43,9 @@ from ground import FlatGraph, Ground
 
 from taskgraph.leases import Leases
 from taskgraph.outbox import CROWD, MOST_PATIENCE, PATIENCE
-from taskgraph.scheduler import BUSY, MINE, QUANTUM, READY, Pool, Scheduler, Timings
+from taskgraph.scheduler import BUSY, MINE, QUANTUM, READY, Pool, Scheduler
 from taskgraph.store import Store
+from taskgraph.timings import Timings
 from taskgraph.vigil import (
     BELIEF,
     CENSUS,
@@ -205,13 +206,13 @@ class Hand:
             return
         if not coarse:
             yield from self.let_go()
-        got, busy = self.leases.take(asked, coarse)
+        got, busy = self.leases.take(asked, coarse, sim.workers - 1 if self.alone else 0)
         self.scheduler.put(busy, BUSY)
         if len(busy) > len(got):
             self.scheduler.jump()
         locks = len({sim.graph.buckets[n] for n in asked}) if coarse else len(asked)
-        if not costs.coarse_bits:
-            locks = len(asked)
+        if not costs.coarse_bits or not coarse:
+            locks = len(got) + len(busy)
         operations = costs.claim.of(locks, sim.workers - 1)
         if not self.alone:
             operations /= max(0.05, 1 - sim.conflicts())

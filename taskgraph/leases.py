@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from taskgraph.scheduler import Scheduler
+from taskgraph.scheduler import READY, Scheduler
 from taskgraph.store import Claim, Store
+
+#: A claim names one more node than it needs for each other worker, up to so many; after a
+#: refusal twice as many as before, up to the second number.
+SPARES, MOST_SPARES = 8, 64
 
 
 class Leases:
@@ -23,24 +27,43 @@ class Leases:
         self.held = bytearray(256)  #: 1 for each bucket that is held
         self.epoch = 0
         self.coarse = False  #: some whole bucket is held
+        self._spares = 0  #: how many more nodes to name than are needed
 
     def __bool__(self) -> bool:
         return bool(self._claims)
 
-    def take(self, nodes: Sequence[int], coarse: bool) -> tuple[list[int], list[int]]:
-        """Claim nodes; return (got, busy): held now, and held by another worker."""
+    def take(
+        self, nodes: Sequence[int], coarse: bool, others: int = 0
+    ) -> tuple[list[int], list[int]]:
+        """Claim nodes; return (got, busy): held now, and held by another worker.
+
+        Where ``others`` are at work most of what one asks for may be gone. So more nodes are
+        named than are needed, and as many as were given are taken of all these: they may be
+        other ones. That is one question instead of many.
+        """
+        wish = min(MOST_SPARES, max(self._spares, min(SPARES, others)))
+        spare = [] if coarse else self._scheduler.spare(nodes, wish)
+        got, busy = self._claim(nodes, coarse, spare)
+        if spare:
+            self._scheduler.put({*nodes, *spare}.difference(got, busy), READY)
+        self._spares = 2 * wish if busy else self._spares // 2
+        return got, busy
+
+    def _claim(
+        self, nodes: Sequence[int], coarse: bool, spare: Sequence[int]
+    ) -> tuple[list[int], list[int]]:
         key_of = self._scheduler.graph.key
         coarse = coarse and self._store.coarse_bits == 8
-        wanted = {key_of(node): node for node in nodes}
-        claim = self._store.claim(self.worker, list(wanted), coarse=coarse)
+        wanted = {key_of(node): node for node in (*nodes, *spare)}
+        most = len(nodes) if spare else None
+        claim = self._store.claim(self.worker, list(wanted), coarse=coarse, most=most)
         self._claims.append(claim)
         self.epoch = max(self.epoch, claim.epoch)
         if len(claim.keys) == len(wanted):
-            got, busy = list(nodes), []
+            got, busy = list(wanted.values()), []
         else:
             got = [wanted[key] for key in claim.keys]
-            mine = set(got)
-            busy = [node for node in nodes if node not in mine]
+            busy = [wanted[key] for key in claim.busy]
         if coarse and claim.keys:
             self.coarse = True
             for key in claim.keys:

@@ -30,6 +30,7 @@ from collections.abc import Iterable, Sequence
 from itertools import compress
 
 from taskgraph.graph import Graph
+from taskgraph.timings import Timings
 
 WAITING, READY, MINE, DONE, FAILED, BLOCKED, BUSY, LATER = range(8)
 
@@ -39,34 +40,6 @@ QUANTUM = 1.0
 MOST_FRESH = 512
 #: A batch of at least so many nodes is leased by the bucket.
 COARSE_FROM = 48
-
-
-class Timings:
-    """What tasks of each function took and made, as running means."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, list[float]] = {}
-
-    def add(self, name: str, seconds: float, size: int, count: int = 1) -> None:
-        """Take in ``count`` tasks of a function: their seconds and bytes together."""
-        if not count:
-            return
-        entry = self._seconds.setdefault(name, [0.0, 0.0, 0.0])
-        if entry[2] > 1000:  # forget slowly, so that a changed pace is noticed
-            entry[:] = [value / 2 for value in entry]
-        entry[0] += seconds
-        entry[1] += size
-        entry[2] += count
-
-    def seconds(self, name: str) -> float | None:
-        """Return the mean seconds of a function's tasks, ``None`` while untimed."""
-        entry = self._seconds.get(name)
-        return entry[0] / entry[2] if entry else None
-
-    def size(self, name: str) -> float:
-        """Return the mean bytes of a function's results."""
-        entry = self._seconds.get(name)
-        return entry[1] / entry[2] if entry else 0.0
 
 
 class Pool:
@@ -292,6 +265,29 @@ class Scheduler:
                 break
             nodes += self._mine([node])
         return nodes, False
+
+    def spare(self, nodes: Sequence[int], count: int) -> list[int]:
+        """Take further nodes for a claim that needs only as many as it has.
+
+        Where others are at work too, most of what one asks for is gone. Whoever names more
+        than is needed gets it with one question; the rest is put back. A batch keeps to one
+        function, as its size does, and so does a node with resources: they are reserved.
+        """
+        kind = self.graph.kinds[nodes[0]]
+        single = len(nodes) == 1 and not self._needs(kind)
+        found: list[int] = []
+        while len(found) < count:
+            node = self._first(None if single else kind)
+            if node is None:
+                break
+            if single and self._needs(self.graph.kinds[node]):
+                self._pool(node)
+                break
+            found += self._mine([node])
+        return found
+
+    def _needs(self, kind: int) -> bool:
+        return bool(self.options[self.names[kind]].resources)
 
     def jump(self) -> None:
         """Look for work elsewhere: where this worker was looking, others are at work.

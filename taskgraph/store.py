@@ -149,7 +149,8 @@ class Claim:
     """What one ``claim`` call got.
 
     ``epoch`` was read before any input is loaded: every record made under this claim
-    carries it. ``keys`` are held; ``busy`` are held by a live worker.
+    carries it. ``keys`` are held; ``busy`` are held by a live worker; keys in neither were
+    not needed (``most``).
     """
 
     epoch: int
@@ -256,11 +257,17 @@ class Store(Protocol):
         """Free all of the worker's locks and remove its owner record."""
         ...
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Lock what can be locked, then read the epoch, then look for new results.
 
         With ``coarse`` a store may lock whole buckets (``coarse_bits``) instead of keys:
         the worker then holds exactly those of ``keys`` whose bucket it got.
+        With ``most`` (not with ``coarse``) no more than so many keys are locked, in their
+        order; a store may pass over keys that have a result while there are others. What was
+        not needed is in neither list of the claim: a worker in a crowd names many keys to get
+        one, instead of asking for one after the other.
         The caller must ask ``present`` again after it: results may have come.
         """
         ...

@@ -159,6 +159,11 @@ class Vigil:
             self._counted = max(1, sum(info.alive for info in self._listing()))
         return self._counted
 
+    @property
+    def others(self) -> int:
+        """How many other workers there were when they were counted last."""
+        return self._counted - 1
+
     def _others(self) -> list[WorkerInfo]:
         return [info for info in self._infos if info.alive and info.worker != self.name]
 

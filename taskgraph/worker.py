@@ -253,7 +253,7 @@ class Worker:
 
     def claim(self, nodes: list[int], coarse: bool) -> list[int]:
         """Lock nodes; return those that are held and still without a result."""
-        got, busy = self.leases.take(nodes, coarse)
+        got, busy = self.leases.take(nodes, coarse, self.vigil.others)
         self.vigil.refused(busy)
         if len(busy) > len(got):
             self.scheduler.jump()

@@ -62,7 +62,7 @@ class Housekeeping:
         own = worker or self._owners.enter(_here())
         name = special_lock("pack")
         try:
-            held = self._locks.take(own, [name])[0]
+            held = bool(self._locks.take(own, [name])[0])
             yield held
             if held:
                 self._locks.drop(own, [name])

@@ -98,10 +98,11 @@ class Locks:
         self._network = network
         self._blockers: dict[str, str] = {}  #: lock name -> file of the live owner met last
 
-    def take(self, worker: str, names: Sequence[str]) -> list[bool]:
+    def take(self, worker: str, names: Sequence[str], most: int | None = None) -> list[bool | None]:
         """Try to lock each name, and say which the worker now holds.
 
-        A name already held counts as held; it is not counted how often.
+        A name already held counts as held; it is not counted how often. With ``most`` the
+        names are tried in their order until so many are held; ``None`` stands for the rest.
 
         Raises
         ------
@@ -112,15 +113,20 @@ class Locks:
         """
         if len(self._blockers) > _BLOCKERS:
             self._blockers.clear()
-        wanted = dict.fromkeys(names)
+        wanted = dict.fromkeys(names, False)  # whether it was tried
+        limit = len(wanted) if most is None else most
         with self._owners.told():
             own = self._owners.own(worker)
             self._clean_up(worker, own)
             before = self._still_held(worker, own, wanted)
             try:
-                if self._attempt(worker, own, wanted, before):
+                beaten = self._attempt(worker, own, wanted, before, limit)
+                if beaten:
                     self._sleep(self._chance() * PAUSE)
-                    self._attempt(worker, own, wanted, before)
+                    beaten = self._attempt(worker, own, wanted, before, limit)
+                tried = 0
+                while beaten and tried < (tried := sum(wanted.values())) < len(wanted):
+                    beaten = self._attempt(worker, own, wanted, before, limit)  # of the rest
             except (OSError, StoreError):
                 own.sure = False  # a link whose reply was lost may be there
                 self._step_back(
@@ -129,7 +135,10 @@ class Locks:
                     [name for name in wanted if name in own.held and name not in before],
                 )
                 raise
-        return [name in own.held and name not in self._blockers for name in names]
+        return [
+            (name in own.held and name not in self._blockers) if wanted[name] else None
+            for name in names
+        ]
 
     def drop(self, worker: str, names: Sequence[str]) -> None:
         """Unlink the names that the worker linked for these locks, and no other."""
@@ -172,13 +181,18 @@ class Locks:
             del own.held[name]
         return kept
 
-    def _attempt(self, worker: str, own: Own, names: Iterable[str], before: set[str]) -> bool:
+    def _attempt(
+        self, worker: str, own: Own, names: dict[str, bool], before: set[str], limit: int
+    ) -> bool:
         """Link, look, step back; return whether a second attempt may do better."""
         look = Look(self._fs, self._layout, self._owners, worker)
         if self._network and not self._blockers.keys().isdisjoint(names):
             self._owners.names()  # else a lock that was freed is open to this client for long
         linked: dict[str, str] = {}
         for name in names:
+            if len(linked) >= limit:
+                break
+            names[name] = True
             file = own.held.get(name) or self._climb(worker, name, look)
             if file is not None:
                 linked[name] = own.held[name] = file

@@ -173,12 +173,15 @@ class FileStore:
         finally:
             self._owners.leave(worker)
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Lock what can be locked, then read the epoch, then look for new results."""
         name_of = _bucket_of if coarse else key_lock
         wanted = [name_of(key) for key in keys]
         names = list(dict.fromkeys(wanted))
-        held = {n for n, got in zip(names, self._locks.take(worker, names), strict=True) if got}
+        taken = dict(zip(names, self._locks.take(worker, names, most), strict=True))
+        held = {name for name, got in taken.items() if got}
         try:
             with self._told():
                 self._view.look()
@@ -188,7 +191,8 @@ class FileStore:
         mine: list[Key] = []
         busy: list[Key] = []
         for key, name in zip(keys, wanted, strict=True):
-            (mine if name in held else busy).append(key)
+            if (got := taken[name]) is not None:
+                (mine if got else busy).append(key)
         epoch = self._view.graveyard.known.epoch
         return Claim(epoch, mine, busy, [name for name in names if name in held])
 

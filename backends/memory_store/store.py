@@ -161,7 +161,9 @@ class MemoryStore:
                 del hub.locks[name]
             hub.changed.notify_all()
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Lock what can be locked, then read the epoch.
 
         Raises
@@ -174,16 +176,17 @@ class MemoryStore:
                 raise StoreError(
                     f"only a worker that entered can claim: call enter() again, got {worker!r}"
                 )
-            got = {
-                name: self._hub.take(worker, name, self._silent)
-                for name in dict.fromkeys(map(lock_name(coarse), keys))
-            }
-            self._learn()
             name_of = lock_name(coarse)
+            got: dict[str, bool] = {}
+            for name in dict.fromkeys(map(name_of, keys)):
+                if most is not None and sum(got.values()) >= most:
+                    break
+                got[name] = self._hub.take(worker, name, self._silent)
+            self._learn()
             return Claim(
                 self._hub.epoch,
-                [key for key in keys if got[name_of(key)]],
-                [key for key in keys if not got[name_of(key)]],
+                [key for key in keys if got.get(name_of(key))],
+                [key for key in keys if got.get(name_of(key)) is False],
                 [name for name, mine in got.items() if mine],
             )
 

@@ -36,6 +36,8 @@ PART = 10_000
 #: Seconds that a heartbeat waits for an answer: who beats has other things to do.
 BEAT_SECONDS = 3.0
 _LOCK = Struct(">32s16s")
+#: What the script says of a key: locked, held by a live worker, not needed.
+_LOCKED, _BUSY, _SPARE = b"012"
 
 
 class Leases:
@@ -108,8 +110,10 @@ class Leases:
         )
 
     # -- locks -------------------------------------------------------------------------
-    def claim(self, worker: str, keys: Sequence[Key]) -> Claim:
-        """Lock what can be locked; the epoch is that of the moment.
+    def claim(self, worker: str, keys: Sequence[Key], most: int | None = None) -> Claim:
+        """Lock what can be locked, at most so many keys; the epoch is that of the moment.
+
+        With ``most`` only the first :data:`PART` keys are asked for.
 
         Raises
         ------
@@ -123,8 +127,11 @@ class Leases:
             names.news, names.sizes,
         ]  # fmt: skip
         parts = [keys[at : at + PART] for at in range(0, len(keys), PART)] or [()]
+        if most is not None:  # one script knows how many another has locked only afterwards
+            parts = parts[:1]
+        limit = b"" if most is None else most
         args: list[list[Argument]] = [
-            [owner, token, server.lease_ms, b"".join(part)] for part in parts
+            [owner, token, server.lease_ms, b"".join(part), limit] for part in parts
         ]
         replies = server.run_all([("claim", hashes, arg) for arg in args])
         if b"STRANGER" in replies:
@@ -140,15 +147,19 @@ class Leases:
         return claim
 
     def _take(self, claim: Claim, keys: Sequence[Key], busy: bytes, epochs: bytes) -> None:
+        spare: list[Key] = []
         if busy:
-            for key, taken in zip(keys, busy, strict=True):
-                (claim.busy if taken == 0x31 else claim.keys).append(key)
+            lists = {_LOCKED: claim.keys, _BUSY: claim.busy, _SPARE: spare}
+            for key, mark in zip(keys, busy, strict=True):
+                lists[mark].append(key)
         else:
             claim.keys += keys
         if epochs:
             self.seen.update(zip(keys, unpack_epochs(epochs), strict=True))
         else:
             self.seen.update(dict.fromkeys(keys, -1))
+        for key in spare:  # nothing keeps others from it
+            del self.seen[key]
 
     def release(self, worker: str, claim: Claim, keys: Sequence[Key] | None) -> None:
         """Free the claim's locks, all or those of some keys, as far as they are still held."""

@@ -150,9 +150,11 @@ class RedisStore:
         """Free all of the worker's locks and remove its owner record."""
         self._leases.leave(worker)
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Lock what can be locked, read the epoch and the results, in one moment."""
-        claim = self._leases.claim(worker, keys)
+        claim = self._leases.claim(worker, keys, most)
         if claim.epoch != self._graveyard.known.epoch:
             self._reader.look()
         return claim

@@ -27,10 +27,11 @@ from taskgraph.orders import Orders
 from taskgraph.origins import Origins
 from taskgraph.outcome import Outcome
 from taskgraph.provenance import identity, machine_resources
-from taskgraph.scheduler import BLOCKED, DONE, FAILED, Scheduler, Timings
+from taskgraph.scheduler import BLOCKED, DONE, FAILED, Scheduler
 from taskgraph.session import Session
 from taskgraph.store import Store
 from taskgraph.task import verify_arguments
+from taskgraph.timings import Timings
 from taskgraph.workbench import Workbench
 from taskgraph.worker import Worker
 

@@ -20,9 +20,9 @@ from taskgraph.ops.select import Selection
 from taskgraph.orders import Orders
 from taskgraph.outcome import Outcome
 from taskgraph.registry import open_store
-from taskgraph.scheduler import Timings
 from taskgraph.session import Session
 from taskgraph.task import Task
+from taskgraph.timings import Timings
 
 
 class Untimed(Timings):

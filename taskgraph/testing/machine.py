@@ -76,13 +76,22 @@ class LeaseMachine(RuleBasedStateMachine):
         """Claim what the worker does not hold yet; judge what it got."""
         self._claim(who, keys, coarse)
 
-    def _claim(self, who: int, keys: list[Key], coarse: bool) -> None:
+    @rule(who=WHO, keys=st.lists(KEY, min_size=2, unique=True), most=st.integers(1, 2))
+    def claim_some(self, who: int, keys: list[Key], most: int) -> None:
+        """Claim a few of many."""
+        self._claim(who, keys, coarse=False, most=most)
+
+    def _claim(self, who: int, keys: list[Key], coarse: bool, most: int | None = None) -> None:
         self._rejoin(who)
         worker, member, handle = self.names[who], self._member(who), self.handles[who]
         wanted = [key for key in keys if not member.shares(key, coarse)]
-        claim = handle.claim(worker, wanted, coarse=coarse)
+        claim = handle.claim(worker, wanted, coarse=coarse, most=most)
         member.quiet = 0.0
-        assert sorted(claim.keys + claim.busy) == sorted(wanted)
+        if most is None or len(claim.keys) < most:
+            assert sorted(claim.keys + claim.busy) == sorted(wanted)
+        else:
+            assert len(claim.keys) == most, "more is locked than was needed"
+            assert set(claim.busy) <= set(wanted) - set(claim.keys)
         for key in claim.keys:
             assert self.model.may_hold(worker, key), "two live holders of one key"
         for key in claim.busy:

@@ -51,9 +51,11 @@ class Planted(StoreWrapper):
         """Return another handle of the same bad store over another handle of the honest one."""
         return type(self)(inner, self.book)
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Claim honestly and write it down."""
-        claim = self.inner.claim(worker, keys, coarse=coarse)
+        claim = self.inner.claim(worker, keys, coarse=coarse, most=most)
         self.book.holders.update((key, (worker, claim)) for key in claim.keys)
         return claim
 
@@ -91,23 +93,29 @@ class ReleasesAnyones(Planted):
 class TakesOverEarly(Planted):
     """Takes what belongs to an owner that was silent for half the lease time."""
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Free what is held by owners not yet stale, then claim."""
         quiet = {i.worker for i in self.inner.workers() if i.silent_for >= self.lease_seconds / 2}
         for key in keys:
             holder, theirs = self.book.holders.get(key, ("", None))
             if holder in quiet - {worker} and theirs is not None:
                 super().release(holder, theirs, list(theirs.keys))
-        return super().claim(worker, keys, coarse=coarse)
+        return super().claim(worker, keys, coarse=coarse, most=most)
 
 
 class NeverTakesOver(Planted):
     """Waits for the dead: a lock with no lease."""
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Call busy whatever was claimed and not given back."""
         held = [key for key in keys if self.book.holders.get(key, (worker,))[0] != worker]
-        claim = super().claim(worker, [key for key in keys if key not in held], coarse=coarse)
+        claim = super().claim(
+            worker, [key for key in keys if key not in held], coarse=coarse, most=most
+        )
         claim.busy.extend(held)
         return claim
 
@@ -115,11 +123,35 @@ class NeverTakesOver(Planted):
 class OverlooksBuckets(Planted):
     """Says yes to every coarse claim: two granularities that do not exclude each other."""
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Lock nothing for a bucket."""
-        claim = super().claim(worker, [] if coarse else keys, coarse=coarse)
+        claim = super().claim(worker, [] if coarse else keys, coarse=coarse, most=most)
         if coarse:
             claim.keys.extend(keys)
+        return claim
+
+
+class LocksTooMuch(Planted):
+    """Locks all that it can, however little is needed."""
+
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
+        """Forget how many were asked for."""
+        return super().claim(worker, keys, coarse=coarse)
+
+
+class CallsTheRestBusy(Planted):
+    """Says of keys that were not needed that somebody holds them."""
+
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
+        """Call busy whatever was not locked."""
+        claim = super().claim(worker, keys, coarse=coarse, most=most)
+        claim.busy[:] = [key for key in keys if key not in claim.keys]
         return claim
 
 
@@ -135,9 +167,11 @@ class ForgetsEpoch(Planted):
 class ClaimsInThePast(Planted):
     """Reads the epoch once and never again."""
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Give every claim the epoch of an empty store."""
-        claim = super().claim(worker, keys, coarse=coarse)
+        claim = super().claim(worker, keys, coarse=coarse, most=most)
         claim.epoch = 0
         return claim
 
@@ -210,10 +244,12 @@ class LosesDeaths(Planted):
 class SwallowsNews(Planted):
     """Looks for news when it claims, and then has told of them already."""
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Throw the news away."""
         self.inner.refresh()
-        return super().claim(worker, keys, coarse=coarse)
+        return super().claim(worker, keys, coarse=coarse, most=most)
 
     def refresh(self) -> News:
         """Tell what is left."""
@@ -233,6 +269,8 @@ PLANTED: tuple[type[Planted], ...] = (
     TakesOverEarly,
     NeverTakesOver,
     OverlooksBuckets,
+    LocksTooMuch,
+    CallsTheRestBusy,
     ForgetsEpoch,
     ClaimsInThePast,
     ServesDead,

@@ -107,9 +107,13 @@ class StoreWrapper:
         """Pass on."""
         self._through("leave", lambda: self.inner.leave(worker))
 
-    def claim(self, worker: str, keys: Sequence[Key], *, coarse: bool = False) -> Claim:
+    def claim(
+        self, worker: str, keys: Sequence[Key], *, coarse: bool = False, most: int | None = None
+    ) -> Claim:
         """Pass on."""
-        return self._through("claim", lambda: self.inner.claim(worker, keys, coarse=coarse))
+        return self._through(
+            "claim", lambda: self.inner.claim(worker, keys, coarse=coarse, most=most)
+        )
 
     def publish(self, worker: str, records: Sequence[Record]) -> None:
         """Pass on."""

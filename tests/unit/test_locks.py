@@ -64,8 +64,8 @@ class Crew:
         self.worker = self.owners.enter(make_identity())
         self.disk.calls.clear()
 
-    def take(self, *names: str) -> list[bool]:
-        return self.locks.take(self.worker, names)
+    def take(self, *names: str, most: int | None = None) -> list[bool | None]:
+        return self.locks.take(self.worker, names, most)
 
     def drop(self, *names: str) -> None:
         self.locks.drop(self.worker, names)
@@ -107,6 +107,24 @@ def test_one_name_one_holder(place: Place) -> None:
     ann.drop(K, K2)
     assert place.files() == [FAR]
     assert bob.take(K2) == [True]
+
+
+def test_names_are_tried_in_their_order_until_enough_are_held(place: Place) -> None:
+    ann, bob = place.crew(), place.crew()
+    assert ann.take(K, K2, FAR, most=1) == [True, None, None]
+    assert bob.take(K, K2, FAR, most=1) == [False, True, None]
+    assert place.files() == sorted([K, K2])
+    assert ann.take(K, K2, FAR, most=2) == [True, False, True]
+    assert bob.take(K, K2, FAR, most=3) == [False, True, False]
+
+
+def test_who_is_beaten_by_a_bucket_goes_on_to_the_next_names(place: Place) -> None:
+    """That a bucket is held shows only after the link, when the others were not tried yet."""
+    ann, bob = place.crew(), place.crew()
+    assert ann.take(BUCKET) == [True]
+    third = "k.3f03"
+    assert bob.take(K, K2, third, FAR, most=1) == [False, False, False, True]
+    assert place.files() == sorted([BUCKET, FAR])
 
 
 def test_taking_twice_is_no_quarrel(place: Place) -> None:

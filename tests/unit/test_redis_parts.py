@@ -121,6 +121,17 @@ def test_more_keys_than_one_script_takes(store: RedisStore) -> None:
     assert other.claim(rival, keys[1::2]).busy == [], "publishing has freed them"
 
 
+def test_a_claim_of_few_passes_over_what_has_a_result(store: RedisStore) -> None:
+    """In a crowd the caller has not heard yet: to lock it would be a question for nothing."""
+    ann, bob = (store.enter(make_identity(n)) for n in (1, 2))
+    store.publish(ann, [make_record(A)])
+    claim = store.claim(bob, [A, B, C], most=1)
+    assert (claim.keys, claim.busy) == ([B], [])
+    claim = store.claim(ann, [A, B, C], most=2)
+    assert (claim.keys, claim.busy) == ([A, C], [B]), "where nothing else is left it is locked"
+    assert store.present(claim.keys) == bytearray((1, 0))
+
+
 def test_one_key_twice_in_one_publish(store: RedisStore) -> None:
     worker = store.enter(make_identity())
     failures = [make_record(B, b"%d" % n, kind=FAILURE) for n in range(3)]

@@ -101,6 +101,54 @@ def test_where_buckets_are_not_locked_no_more_is_taken_than_fits():
     assert sorted(scheduler.nodes_in(READY)) == list(range(20_000))
 
 
+@TaskGenerator(resources={"gpu": 1})
+def hungry(number):
+    """Be a node that needs something."""
+
+
+def spare_of(graph, count, limit=1):
+    scheduler = fresh(graph)
+    if limit > 1:
+        scheduler.timings.add(scheduler.names[0], QUANTUM / limit, 1)
+    nodes, _ = scheduler.next_batch(1, 1e9)
+    assert len(nodes) == limit
+    return scheduler, nodes, scheduler.spare(nodes, count)
+
+
+def test_spare_nodes_are_other_ones_and_held_until_they_are_put_back():
+    scheduler, nodes, spare = spare_of(flat(9), 5)
+    assert len({*nodes, *spare}) == 6
+    assert {scheduler.state[node] for node in spare} == {MINE}
+    assert len(scheduler.spare(nodes, 5)) == 3, "all that is left"
+    scheduler.put(spare, READY)
+    assert set(scheduler.spare(nodes, 9)) == set(spare)
+
+
+def test_a_single_node_is_as_good_as_one_of_another_function_but_a_batch_keeps_to_its_own():
+    mixed = record(lambda: [work(0), *(slow(i) for i in range(8))])
+    *_, spare = spare_of(record(lambda: [slow(0), work(1), work(2)]), 5)
+    assert len(spare) == 2
+    scheduler = fresh(mixed)
+    scheduler.timings.add(scheduler.names[1], QUANTUM / 4, 1)
+    nodes, _ = scheduler.next_batch(1, 1e9)
+    assert len(nodes) == 4
+    assert len(scheduler.spare(nodes, 9)) == 4, "all slow ones, and not the other"
+
+
+def test_what_needs_resources_is_no_spare_of_what_does_not_nor_the_other_way_round():
+    both = record(lambda: [work(0), hungry(0), hungry(1)])
+    for number in range(3):
+        scheduler = fresh(both)
+        scheduler.put({0, 1, 2} - {number}, LATER)
+        nodes, _ = scheduler.next_batch(1, 1e9)
+        assert nodes == [number]
+        scheduler.put({0, 1, 2} - {number}, READY)
+        spare = scheduler.spare(nodes, 9)
+        assert spare == ([] if number == 0 else [3 - number])
+        scheduler.put(spare, READY)
+        assert scheduler.count(READY) == 2, "nothing is lost"
+
+
 def test_jumps_visit_every_bucket_before_one_comes_again():
     scheduler = fresh(flat(1), start=17)
     seen = set()

@@ -61,6 +61,25 @@ class LockContract(ContractBase):
         assert store.claim(ann, [K1, K2]).keys == [K1, K2]
         assert other.claim(bob, [K1]).busy == [K1]
 
+    def test_no_more_is_locked_than_is_needed(self, tmp_path: Path) -> None:
+        """Of many keys the first free ones are locked; the others stay as they are."""
+        store, ann, other, bob = self.pair(tmp_path)
+        mine = store.claim(ann, [K1, K2, K3, FAR], most=1)
+        assert outcome(mine) == ([K1], [])
+        theirs = other.claim(bob, [K1, K2, K3, FAR], most=2)
+        assert outcome(theirs) == ([K2, K3], [K1])
+        again = store.claim(ann, [K1, K2, FAR], most=2)
+        assert outcome(again) == ([K1, FAR], [K2]), "what is one's own counts"
+        assert outcome(other.claim(bob, [K1, FAR], most=5)) == ([], [K1, FAR])
+
+    def test_a_key_with_a_result_can_be_locked_where_little_is_needed(self, tmp_path: Path) -> None:
+        """A store may pass over it while there are others, but an invalidate asks for it."""
+        store, ann, other, bob = self.pair(tmp_path)
+        store.publish(ann, [make_record(K1)])
+        assert len(other.claim(bob, [K1, K2], most=1).keys) == 1
+        other.leave(bob)
+        assert set(store.claim(ann, [K1, K2], most=2).keys) == {K1, K2}
+
     @pytest.mark.parametrize("coarse_first", [True, False])
     def test_buckets_and_keys_exclude_each_other(self, tmp_path: Path, coarse_first: bool) -> None:
         """Whoever came first with one granularity keeps out the other."""

@@ -211,9 +211,9 @@ def test_a_lock_that_is_free_by_the_books_and_can_not_be_had_is_no_endless_loop(
     claims = []
 
     class Slow(StoreWrapper):
-        def claim(self, worker, keys, *, coarse=False):
+        def claim(self, worker, keys, *, coarse=False, most=None):
             claims.append(place.clock())
-            got = super().claim(worker, keys, coarse=coarse)
+            got = super().claim(worker, keys, coarse=coarse, most=most)
             if len(claims) < 20:
                 self.inner.release(worker, got)
                 got.busy, got.keys, got.names = list(keys), [], []
