@@ -63,4 +63,5 @@ def test_count_cells(tmp_path):
     guess = float(rows["rbc mean, seed 0"]["mae"])
     assert float(rows["rbc density, seed 0"]["mae"]) < 0.5 * guess
     assert float(rows["rbc combined, seed 0"]["mae"]) < 0.6 * guess
+    assert float(rows["rbc nested, seed 0"]["mae"]) < 0.5 * guess
     assert "may not hold for the next experiment" in (tmp_path / "out" / "scores.txt").read_text()
