@@ -168,6 +168,9 @@ def fetch(
     except (ValueError, OSError) as trouble:
         click.echo(f"taskgraph: error: {trouble}", err=True)
         ctx.exit(1)
+    finally:
+        if tell is not None:
+            tell.close()
     if as_json:
         files = [asdict(one) for one in done]
         _write({"name": cls.name, "root": str(root), "files": files}, 0)
@@ -263,6 +266,7 @@ class _Meter:
 
     def __init__(self) -> None:
         self._shown = ("", -1)
+        self._open = False
 
     def __call__(self, name: str, done: int, total: int) -> None:
         """Write a line when another percent, or megabyte where the size is unknown, is there."""
@@ -271,7 +275,14 @@ class _Meter:
             return
         self._shown = (name, part)
         size = f"{part} % of {total / 1e6:,.1f} MB" if total else f"{done / 1e6:,.1f} MB"
-        click.echo(f"\r{name}: {size}  ", nl=bool(total) and done >= total, err=True)
+        self._open = not total or done < total
+        click.echo(f"\r{name}: {size}  ", nl=not self._open, err=True)
+
+    def close(self) -> None:
+        """End a line that a download left open: it broke off, or its size was not known."""
+        if self._open:
+            click.echo(err=True)
+        self._open = False
 
 
 def _count(number: int, what: str) -> str:

@@ -96,8 +96,11 @@ def fetch(
         off. What was complete stays and is not downloaded again.
     """
     pins = pinned(remotes, checksums or {})
-    found = [_fetch_one(one, Path(root), pins[one.name], keep, tell) for one in remotes]
-    receipts.remove(Path(root) / DOWNLOADS, [one.name for one in remotes])
+    try:
+        found = [_fetch_one(one, Path(root), pins[one.name], keep, tell) for one in remotes]
+        receipts.remove(Path(root) / DOWNLOADS, [one.name for one in remotes])
+    finally:
+        _remove_if_empty(Path(root))
     return found
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from bioimage_tasks.checks import Array, Labels, sequential
 from bioimage_tasks.datasets.digests import check_unchanged, content_digest
 from bioimage_tasks.io import Region, open_image
+from bioimage_tasks.io.names import slices
 
 
 def cut(array: Array, region: Region | None) -> Array:
@@ -27,14 +28,7 @@ def cut(array: Array, region: Region | None) -> Array:
     """
     if region is None:
         return array
-    top, left, bottom, right = region
-    height, width = array.shape[:2]
-    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise ValueError(
-            f"region must be (top, left, bottom, right) within {height} x {width} pixels; "
-            f"got {region}"
-        )
-    return array[top:bottom, left:right]
+    return array[slices(region, *array.shape[:2])]
 
 
 @dataclass(frozen=True, slots=True)

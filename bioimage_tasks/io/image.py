@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from bioimage_tasks.checks import Array
 from bioimage_tasks.io.damage import naming
-from bioimage_tasks.io.names import Region
+from bioimage_tasks.io.names import Region, slices
 
 #: For every axis the indices wanted, or a slice: the loader returns those, all axes kept.
 Selection = tuple[tuple[int, ...] | slice, ...]
@@ -155,14 +155,8 @@ class Image:
         return (value,) if isinstance(value, int) else slice(0, size)
 
     def _rows_or_columns(self, axis: str, region: Region | None) -> slice:
-        height, width = self.sizes["Y"], self.sizes["X"]
-        top, left, bottom, right = region or (0, 0, height, width)
-        if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-            raise ValueError(
-                f"region must be (top, left, bottom, right) within {height} x {width} pixels; "
-                f"got {region}"
-            )
-        return slice(top, bottom) if axis == "Y" else slice(left, right)
+        rows, columns = slices(region, self.sizes["Y"], self.sizes["X"])
+        return rows if axis == "Y" else columns
 
     def _arranged(
         self, found: Array, chosen: dict[str, Any], wanted: tuple[int, ...], single: bool

@@ -23,6 +23,23 @@ EVERY_SUFFIX = SUFFIXES + ZARR_SUFFIXES + VENDOR_SUFFIXES
 Region = tuple[int, int, int, int]
 
 
+def slices(region: Region | None, height: int, width: int) -> tuple[slice, slice]:
+    """Return rows and columns of a region, of the whole image without one.
+
+    Raises
+    ------
+    ValueError
+        The region is empty or reaches outside.
+    """
+    top, left, bottom, right = region or (0, 0, height, width)
+    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+        raise ValueError(
+            f"region must be (top, left, bottom, right) within {height} x {width} pixels; "
+            f"got {region}"
+        )
+    return slice(top, bottom), slice(left, right)
+
+
 def existing(function: str, path: str | os.PathLike[str]) -> Path:
     """Return the path of an image.
 

@@ -240,6 +240,9 @@ def test_the_meter_shows_percents_or_megabytes(capsys):
     assert "a.zip: 100 % of 0.0 MB  \n" in told
     assert told.count("b.zip") == 2
     assert "3.1 MB" in told
+    for _twice in range(2):
+        meter.close()
+    assert capsys.readouterr().err == "\n"
 
 
 # -- the program -------------------------------------------------------------------------------
