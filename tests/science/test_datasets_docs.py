@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,23 @@ def test_the_yaml_of_the_page_is_a_configuration(tmp_path):
     assert (type(first), type(second)) == (datasets.get("dsb2018"), datasets.CsvCollection)
     assert (first.part, second.part, first.n_samples, first.seed) == ("test", "training", 20, 1)
     assert str(second.root) == "/scratch/plates/images.csv"
+
+
+def test_the_configuration_of_the_page_reads_its_collections(tmp_path, monkeypatch):
+    """The block as it stands, but for its folder; dsb2018 in miniature beside a csv."""
+    shared = runpy.run_path(str(Path(__file__).parent / "collections" / "conftest.py"))
+    draw = shared["Draw"]()
+    shared["builders"]()["dsb2018"](tmp_path / "scratch" / "dsb2018", draw)
+    draw.save(tmp_path / "scratch" / "plates" / "a.png", draw.labels().astype(np.uint8))
+    draw.text(tmp_path / "scratch" / "plates" / "images.csv", "file,dose\na.png,1\n")
+    (tmp_path / "many.yaml").write_text(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL).group(1))
+    monkeypatch.chdir(tmp_path)
+    block = re.search(r"```\n(config = .*?)```", PAGE, re.DOTALL).group(1)
+    names = {"datasets": datasets, "augment": lambda image, mask: {"image": image, "mask": mask}}
+    exec(block.replace("/scratch", str(tmp_path / "scratch")), names)
+    assert [type(one).__name__ for one in names["collections"]] == ["Dsb2018", "CsvCollection"]
+    assert {image.about("dose") for image in names["images"]} >= {1}
+    assert set(names["collections"][0][0]) == {"image", "mask"}
 
 
 def test_a_collection_is_a_dataset_of_torch(folder):

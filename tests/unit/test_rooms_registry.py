@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import pytest
@@ -127,3 +128,89 @@ def test_settings_and_their_defaults():
     assert defaults(fine, leading=2) == {"level": 3, "way": "up"}
     with pytest.raises(ValueError, match=r"after 'image' and 'labels' must .*; got 'level'"):
         check_signature("p", lambda image, labels, level: image, leading=2)
+
+
+# -- one file is enough, in every room ---------------------------------------------
+
+STRANGERS = {
+    "segmentation": """
+import numpy as np
+from bioimage_tasks.segmentation.registry import register
+
+
+@register("stranger")
+def stranger(image, *, level: float = 1.0):
+    return (np.asarray(image) > level).astype(np.int32)
+""",
+    "datasets.annotations": """
+from bioimage_tasks.datasets.annotations.registry import register
+
+
+@register("stranger")
+def stranger(source, *, times: int = 1):
+    return [[0, 3 * times]]
+""",
+    "features": """
+from bioimage_tasks.features.registry import register
+from bioimage_tasks.features.table import FeatureTable
+
+
+@register("stranger")
+def stranger(image, labels, *, times: int = 2):
+    return FeatureTable.of({"sum": ("grey", [image.sum() * times])})
+""",
+    "datasets": """
+from bioimage_tasks.datasets.base import ImageRef
+from bioimage_tasks.datasets.collection import ImageCollection
+from bioimage_tasks.datasets.registry import register
+
+
+@register
+class Stranger(ImageCollection):
+    name, acronym, licence, citation, layout = "stranger", "STR1", "ours", "ours", "*.png"
+
+    def list_images(self, root, part):
+        return [ImageRef(str(path)) for path in sorted(root.glob("*.png"))]
+""",
+}
+
+
+def uses(room, tmp_path):
+    """Return what a stranger's file gives through the room's public functions."""
+    if room == "segmentation":
+        from bioimage_tasks import segmentation
+
+        assert segmentation.parameters("stranger") == {"level": 1.0}
+        return segmentation.segment([[0, 9]], "stranger", level=2).tolist() == [[0, 1]]
+    if room == "datasets.annotations":
+        from bioimage_tasks.datasets import annotations
+
+        assert "stranger" in annotations.kinds()
+        source = annotations.Source(("a.png",))
+        return annotations.decode(source, "stranger", times=5).tolist() == [[0, 1]]
+    if room == "features":
+        from bioimage_tasks import features
+
+        table = features.compute([[1, 2]], None, ("stranger",), times=3)
+        return table.column("stranger_sum").tolist() == [9.0]
+    from bioimage_tasks import datasets
+
+    (tmp_path / "a.png").write_bytes(b"")
+    found = datasets.get("str1")(tmp_path).images()
+    assert "STR1" not in datasets.names()
+    return [image.path for image in found] == [str(tmp_path / "a.png")]
+
+
+@pytest.mark.parametrize("room", sorted(STRANGERS))
+def test_a_stranger_adds_one_file(room, tmp_path, monkeypatch):
+    package = importlib.import_module(f"bioimage_tasks.{room}")
+    registry = importlib.import_module(f"bioimage_tasks.{room}.registry")
+    registry._registered.names()  # the room's own files go into the lasting registry
+    monkeypatch.setattr(registry, "_registered", registry._registered.copy())
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path / "more")])
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a_strangers_file.py").write_text(STRANGERS[room])
+    try:
+        assert uses(room, tmp_path)
+    finally:
+        sys.modules.pop(f"bioimage_tasks.{room}.a_strangers_file", None)
