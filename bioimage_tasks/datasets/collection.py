@@ -98,6 +98,8 @@ class ImageCollection:
         self.channel = self._channel_numbers(channels)
         self.aggregate: Aggregate = aggregate if isinstance(aggregate, str) else tuple(aggregate)
         self.annotation = annotation
+        if annotation and not self.annotation_names:
+            raise ValueError(f"{who}: it has no annotations to choose among; got {annotation!r}")
         if annotation:
             check_choice(who, "annotation", annotation, self.annotation_names)
         if n_samples is not None and n_samples < 1:
@@ -190,6 +192,10 @@ class ImageCollection:
         if isinstance(channel, int):
             return channel
         who = type(self).__name__
+        if not self.channel_names:
+            raise ValueError(
+                f"{who}: its channels have no names; give numbers, from 0; got {channel!r}"
+            )
         check_choice(who, "channels", channel, self.channel_names)
         return self.channel_names.index(channel)
 

@@ -269,8 +269,10 @@ def _parsed(source: Path) -> dict[str, Any]:
     suffix = source.suffix.lower()
     if suffix not in (".yaml", ".yml", ".toml"):
         raise ValueError(f"read_config: the file must end with .yaml, .yml or .toml; got {source}")
-    text = source.read_text(encoding="utf-8")
+    if not source.is_file():
+        raise FileNotFoundError(f"read_config: no such file: {source}")
     try:
+        text = source.read_text(encoding="utf-8")
         if suffix == ".toml":
             import tomllib
 

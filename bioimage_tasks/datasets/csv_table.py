@@ -18,6 +18,7 @@ from bioimage_tasks.datasets.registry import register
 
 #: What the columns say, and how they are called unless told otherwise.
 ROLES = ("image", "labels", "group", "channel", "part", "name")
+_REMEDY = '; tell how the column of files is called: CsvCollection(path, columns={"image": ...})'
 
 
 @register
@@ -81,7 +82,7 @@ class CsvCollection(ImageCollection):
         ValueError
             The csv has no column of images, or a part or channel is none.
         """
-        rows = table(str(root), (self.columns["image"],))
+        rows = table(str(root), (self.columns["image"],), _REMEDY)
         parts = {self._field(row, "part") or "training" for row in rows}
         if parts - set(self.parts):
             raise ValueError(

@@ -105,6 +105,13 @@ def test_options_that_are_none(tree, options, message):
         Planted(tree, **options)
 
 
+def test_names_where_there_are_none_are_told(tree):
+    with pytest.raises(ValueError, match="FolderCollection: its channels have no names; give num"):
+        datasets.FolderCollection(tree, channels="dna")
+    with pytest.raises(ValueError, match="it has no annotations to choose among; got 'cells'"):
+        datasets.FolderCollection(tree, annotation="cells")
+
+
 def test_indices_and_samples_are_the_same_every_time(tree):
     assert names(Planted(tree, indices=[4, 0]).images()) == ["training-4", "training-0"]
     with pytest.raises(ValueError, match=r"indices must lie in 0\.\.5; got \[6\]"):

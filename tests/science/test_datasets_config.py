@@ -140,8 +140,11 @@ def test_files_that_are_no_configuration(data):
         (data / name).write_text(text)
         with pytest.raises(ValueError, match=message):
             datasets.read_config(data / name)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"read_config: no such file: .*none\.yaml"):
         datasets.read_config(data / "none.yaml")
+    (data / "latin.yaml").write_bytes("collections: {é: 1}".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"latin\.yaml can't be read: 'utf-8'"):
+        datasets.read_config(data / "latin.yaml")
 
 
 def test_every_collection_can_be_configured():
@@ -176,6 +179,9 @@ def test_a_csv_names_images_labels_groups_and_facts(data):
     ("text", "message"),
     [
         ("file\na.png\n", r"needs columns named image; got .*list\.csv with file"),
+        ("file\na.png\n", r"with file; tell how .*columns=\{\"image\": \.\.\.\}\)$"),
+        ("image;dose\na.png;1\n", r"with image;dose; fields must have commas .*, not ';'$"),
+        ('image\n"a.png\n', r"well quoted fields; save it again .*list\.csv: "),
         ("image\nnone.png\n", r"every file that .*list\.csv names must exist; got none at .*none"),
         ("image,part\na.png,val\n", r"column part says training or test; got val in .*list\.csv"),
         ("image,channel\na.png,red\n", r"a channel is a number from 0; got 'red' for .*a\.png"),
@@ -188,7 +194,16 @@ def test_mistakes_in_a_csv_are_named(data, text, message):
         datasets.CsvCollection(path).images()
 
 
+def test_a_csv_in_another_encoding_says_how_to_save_it(data):
+    path = data / "data" / "first" / "list.csv"
+    path.write_bytes("image,drug\na.png,caféine\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"must be text in UTF-8.*'CSV UTF-8'; got .*list\.csv"):
+        datasets.CsvCollection(path).images()
+
+
 def test_csvs_that_are_not_there(data):
+    with pytest.raises(FileNotFoundError, match=r"table: no such file: .*none\.csv"):
+        datasets.BoxesRef(str(data / "none.csv"), kind="csv").read()
     with pytest.raises(FileNotFoundError, match="the csv must exist"):
         datasets.CsvCollection(data / "none.csv").images()
     with pytest.raises(ValueError, match=r"roles image, labels.*; got plate"):

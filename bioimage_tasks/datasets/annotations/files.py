@@ -15,8 +15,17 @@ from typing import Any
 Row = dict[str, str]
 
 
-def table(path: str, columns: tuple[str, ...] = ()) -> tuple[Row, ...]:
+def table(path: str, columns: tuple[str, ...] = (), remedy: str = "") -> tuple[Row, ...]:
     """Return the rows of a csv file with a header.
+
+    Parameters
+    ----------
+    path : str
+        Text in UTF-8, commas between the fields.
+    columns : tuple of str
+        That must be there.
+    remedy : str
+        What to do when one is not, for the message.
 
     Raises
     ------
@@ -25,7 +34,15 @@ def table(path: str, columns: tuple[str, ...] = ()) -> tuple[Row, ...]:
     ValueError
         A column is absent, or a row is longer or shorter than the header.
     """
-    return _table(path, _stamp(path), columns)
+    names, rows = _table(path, _stamp("table", path))
+    if [column for column in columns if column not in names]:
+        between = [mark for mark in ";\t" if len(names) == 1 and mark in names[0]]
+        told = f"; fields must have commas between them, not {between[0]!r}" if between else remedy
+        raise ValueError(
+            f"table: the csv needs columns named {', '.join(columns)}; got {path} "
+            f"with {', '.join(names) or 'no header'}{told}"
+        )
+    return rows
 
 
 def load_json(function: str, path: str) -> Any:
@@ -38,35 +55,38 @@ def load_json(function: str, path: str) -> Any:
     ValueError
         It is not json.
     """
-    return _json(function, path, _stamp(path))
+    return _json(function, path, _stamp(function, path))
 
 
-def _stamp(path: str) -> tuple[int, int]:
-    state = Path(path).stat()
+def _stamp(function: str, path: str) -> tuple[int, int]:
+    try:
+        state = Path(path).stat()
+    except FileNotFoundError as trouble:
+        raise FileNotFoundError(f"{function}: no such file: {path}") from trouble
     return state.st_mtime_ns, state.st_size
 
 
 # A collection's images name one file each in turn: without memory it would be parsed anew
 # for each of thousands of images.
 @lru_cache(maxsize=4)
-def _table(path: str, _known: tuple[int, int], columns: tuple[str, ...]) -> tuple[Row, ...]:
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, strict=True)
-        names = reader.fieldnames or ()
-        absent = [column for column in columns if column not in names]
-        if absent:
-            raise ValueError(
-                f"table: the csv needs columns named {', '.join(columns)}; got {path} "
-                f"with {', '.join(names) or 'no header'}"
-            )
-        rows = tuple(reader)
+def _table(path: str, _known: tuple[int, int]) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            names = tuple(reader.fieldnames or ())
+            rows = tuple(reader)
+    except (UnicodeDecodeError, csv.Error) as trouble:
+        raise ValueError(
+            f"table: the csv must be text in UTF-8 with well quoted fields; save it again as "
+            f"'CSV UTF-8'; got {path}: {trouble}"
+        ) from trouble
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
             raise ValueError(
                 f"table: every row must have the header's {len(names)} fields; "
                 f"got another number in row {number} of {path}"
             )
-    return rows
+    return names, rows
 
 
 @lru_cache(maxsize=2)
