@@ -204,10 +204,16 @@ def trusts_sizes(segment: Segment) -> int:
     return segment._fs.stat(segment.path).st_size
 
 
-def trusts_exists(locks: Locks, worker: str, names: Sequence[str]) -> list[bool]:
+def trusts_exists(
+    locks: Locks, worker: str, names: Sequence[str], most: int | None = None
+) -> list[bool | None]:
     """Take what does not seem to exist, as a store does that knows local disks only."""
-    own, got = locks._owners.own(worker), []
+    own = locks._owners.own(worker)
+    got: list[bool | None] = []
     for name in names:
+        if most is not None and got.count(True) >= most:
+            got.append(None)
+            continue
         path = locks._layout.lock(name)
         try:
             locks._fs.stat(path)
