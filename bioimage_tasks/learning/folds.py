@@ -9,7 +9,8 @@ Must not know how folds were made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -94,7 +95,7 @@ def fit_predict(
     ------
     ValueError
         The fold leaks or does not fit the images; targets are not finite, or of one class;
-        or the recipe is none.
+        features are missing and the learner takes none such; or the recipe is none.
     """
     check_choice("fit_predict", "kind", kind, KINDS)
     check_folds([fold])
@@ -108,8 +109,11 @@ def fit_predict(
         predicted = _by_parts(estimator, train, y[list(fold.train)], test, kind, max_parts, seed)
     else:
         rows = _rows(train) if _plain(train) else train
-        estimator.fit(rows, y[list(fold.train)])
-        predicted = np.asarray(estimator.predict(_rows(test) if _plain(test) else test))
+        with _missing_told(rows):
+            estimator.fit(rows, y[list(fold.train)])
+        rows = _rows(test) if _plain(test) else test
+        with _missing_told(rows):
+            predicted = np.asarray(estimator.predict(rows))
     if limits is not None:
         predicted = np.clip(predicted, *limits)
     mean = float(y[list(fold.train)].mean()) if kind == "regression" else float("nan")
@@ -143,6 +147,22 @@ def _check_targets(targets: Any, fold: Fold, n: int, kind: str) -> Array:
     return y
 
 
+@contextmanager
+def _missing_told(rows: Any) -> Iterator[None]:
+    """Say what to do when a learner refuses features because some are not defined."""
+    try:
+        yield
+    except ValueError as trouble:
+        gone = ~np.isfinite(rows) if isinstance(rows, np.ndarray) else np.zeros((1, 1), bool)
+        if not gone.any():
+            raise
+        raise ValueError(
+            f"fit_predict: this learner takes no missing features; put recipe('impute') in front "
+            f"of it or leave those features out; got NaN or infinity in {int(gone.any(1).sum())} "
+            f"of {len(gone)} rows, first in column {int(np.flatnonzero(gone.any(0))[0])}"
+        ) from trouble
+
+
 def _plain(images: Sequence[Any]) -> bool:
     return all(
         isinstance(image, np.ndarray | list | tuple) and np.ndim(image) == 1 for image in images
@@ -174,7 +194,9 @@ def _by_parts(
         rows.append(values[chosen])
         alike = own is None or kind == "classification"
         targets.append(np.full(len(chosen), target) if alike else np.asarray(own)[chosen])
-    estimator.fit(np.concatenate(rows), np.concatenate(targets))
+    every = np.concatenate(rows)
+    with _missing_told(every):
+        estimator.fit(every, np.concatenate(targets))
     if kind == "regression":
         found = [np.average(estimator.predict(_values(i)), weights=_areas(i)) for i in test]
         return np.array(found, dtype=np.float64)

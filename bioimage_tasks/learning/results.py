@@ -133,6 +133,12 @@ def gather(
     if groups is None and not by_image:
         raise ValueError("gather: needs the group of every image, or by_image=True; got None")
     names = ("",) * len(truth) if groups is None else tuple(map(str, groups))
+    top = max((place for fold in folds for place in (*fold.train, *fold.test)), default=-1)
+    if len(names) != len(truth) or top >= len(truth):
+        raise ValueError(
+            f"gather: folds, targets and groups must be of the same images; got {len(truth)} "
+            f"targets, {len(names)} groups, indices up to {top}"
+        )
     check_folds(folds, None if by_image else names)
     tested = np.zeros(len(truth), dtype=int)
     np.add.at(tested, [place for fold in folds for place in fold.test], 1)

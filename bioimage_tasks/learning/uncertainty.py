@@ -20,6 +20,8 @@ from bioimage_tasks.checks import check_choice, check_range
 from bioimage_tasks.learning.results import OutOfFold
 from bioimage_tasks.learning.schedules import known_groups
 
+#: Scores of classes; the others are of numbers.
+OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1")
 #: Scores by name.
 SCORES: Mapping[str, Callable[[OutOfFold], float]] = {
     **{
@@ -28,7 +30,7 @@ SCORES: Mapping[str, Callable[[OutOfFold], float]] = {
     },
     **{
         name: lambda found, name=name: getattr(found.classification(), name)  # type: ignore[misc]
-        for name in ("accuracy", "balanced_accuracy", "macro_f1")
+        for name in OF_CLASSES
     },
 }
 #: Scores that are better when smaller.
@@ -93,6 +95,7 @@ def bootstrap(
         Unknown score; or hardly any resample has one.
     """
     check_choice("bootstrap", "score", score, tuple(SCORES))
+    _check_kind("bootstrap", score, found)
     check_range("bootstrap", "level", level, 0, 1)
     check_range("bootstrap", "resamples", resamples, 1, 1e7)
     members = _members("bootstrap", found, by_image)
@@ -155,6 +158,7 @@ def permutation_test(
         Unknown score.
     """
     check_choice("permutation_test", "score", score, tuple(n for n in SCORES if n != "bias"))
+    _check_kind("permutation_test", score, found)
     check_range("permutation_test", "permutations", permutations, 1, 1e7)
     members = _members("permutation_test", found, by_image)
     rng = np.random.default_rng(seed)
@@ -174,8 +178,7 @@ def _shuffled(
 
     truth = found.truth.copy()
     order = rng.permutation(len(members))
-    numbers = truth.dtype.kind == "f" and bool(np.isfinite(found.fold_means).any())
-    if numbers:
+    if _of_numbers(found):
         means = np.array([found.truth[own].mean() for own in members])
         for place, own in enumerate(members):
             truth[own] = found.truth[own] - means[place] + means[order[place]]
@@ -186,6 +189,20 @@ def _shuffled(
         for own in members:
             truth[own] = rng.permutation(found.truth[own])
     return replace(found, truth=truth)
+
+
+def _of_numbers(found: OutOfFold) -> bool:
+    """Tell whether numbers were predicted: only their folds have a mean."""
+    return found.truth.dtype.kind == "f" and bool(np.isfinite(found.fold_means).any())
+
+
+def _check_kind(function: str, score: str, found: OutOfFold) -> None:
+    if score in OF_CLASSES and _of_numbers(found):
+        others = [name for name in SCORES if name not in OF_CLASSES]
+        raise ValueError(
+            f"{function}: {score} is a score of classes, and numbers were predicted; choose one "
+            f"of {', '.join(others)}; got {score!r}"
+        )
 
 
 def _members(function: str, found: OutOfFold, by_image: bool) -> list[npt.NDArray[np.int64]]:

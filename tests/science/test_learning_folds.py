@@ -254,8 +254,17 @@ def test_a_result_depends_on_the_seed_alone_and_inputs_stay_as_they_are():
         (np.ones((3, 2)), ["a"] * 3, {"kind": "classification"}, "two classes or more.*'a'"),
         (np.ones((3, 2)), [1.0] * 3, {"kind": "clustering"}, "kind must be one of"),
         ([np.ones((0, 2))] * 3, [1.0, 2, 3], {"parts": True}, "a bag must hold parts"),
+        (
+            np.array([[1.0, np.nan], [1, 2], [1, 2]]), [1.0, 2, 3], {},
+            r"put recipe\('impute'\) in front .* 1 of 2 rows, first in column 1",
+        ),
+        (np.array([[1.0, 3], [1, 2], [np.nan, 2]]), [1.0, 2, 3], {}, "1 of 1 rows, .* column 0"),
+        (
+            [np.full((4, 2), np.nan)] * 3, [1.0, 2, 3], {"parts": True}, "8 of 8 rows, .* column 0",
+        ),
+        (np.ones((3, 0)), [1.0, 2, 3], {}, "0 feature"),
     ],
-)
+)  # fmt: skip
 def test_bad_input_is_refused(images, y, how, message):
     with pytest.raises(ValueError, match=message):
         learning.fit_predict("linear", images, y, Fold("x", (0, 1), (2,)), **how)

@@ -77,6 +77,17 @@ def test_an_image_left_out_twice_or_never_is_seen():
         learning.gather(results, [1.0, 2, 3])
 
 
+def test_results_of_other_images_are_refused():
+    folds = learning.leave_one_group_out(list("abc"))
+    results = [FoldResult(fold, np.zeros(1), 0.0) for fold in folds]
+    with pytest.raises(ValueError, match="got 2 targets, 2 groups, indices up to 2"):
+        learning.gather(results, [1.0, 2], list("ab"))
+    with pytest.raises(ValueError, match="got 3 targets, 2 groups, indices up to 2"):
+        learning.gather(results, [1.0, 2, 3], list("ab"))
+    with pytest.raises(ValueError, match="got image 0 left out by 0"):
+        learning.gather([], [1.0, 2, 3], list("abc"))
+
+
 # -- combining ----------------------------------------------------------------------
 
 
@@ -237,6 +248,17 @@ def test_a_paired_difference_is_surer_than_two_intervals():
     assert pair.low > 0
     assert pair.high - pair.low < 0.5 * (alone.high - alone.low)
     assert pair.groups == 15
+
+
+def test_a_score_of_classes_is_not_taken_of_numbers():
+    numbers = made([1, 2, 3, 4], [1, 2, 3, 5], "aabb")
+    for function in (learning.bootstrap, learning.permutation_test):
+        with pytest.raises(ValueError, match=r"accuracy is a score of classes.*one of q2, .*bias"):
+            function(numbers, "accuracy")
+    with pytest.raises(ValueError, match="score of classes"):
+        learning.score_row(numbers, kind="classification")
+    told = made([1, 0, 1, 0], [1, 0, 0, 0], "aabb", means=np.nan)
+    assert learning.bootstrap(told, "accuracy", resamples=50).value == 0.75
 
 
 def test_a_bootstrap_without_groups_names_the_flag():
