@@ -98,6 +98,7 @@ class Vigil:
         self.epoch = self.store.tombstones().epoch
         self._retries.clear()
         self._freed.clear()
+        self._listed = -1e9  # an older list may blame a death that the tombstone has forgiven
         self.attempts.clear()
         self.scheduler.reset(self.session.present())
         self.take_failures(self.store.failed_keys())

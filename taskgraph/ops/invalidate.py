@@ -8,7 +8,7 @@ There is no undo: :func:`plan` says what will go before anything is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from taskgraph.ops.attempts import attempts
@@ -86,10 +86,14 @@ def invalidate(session: Session, nodes: Iterable[int]) -> Plan:
     what = plan(session, nodes)
     if not what.roots:
         return what
-    tasks = session.graph.tasks
-    keys = [tasks[node].key for node in what.roots]
-    _forgive_the_dead(session, session.graph.downstream(what.roots))
-    return replace(what, epoch=session.store.invalidate(keys, KILL_RESULTS, _note(session, what)))
+    return replace(what, epoch=strike(session, what.roots, _note(session, what)))
+
+
+def strike(session: Session, roots: Sequence[int], note: str) -> int:
+    """Write the tombstone over these nodes without a look at what goes; return its number."""
+    key = session.graph.key
+    _forgive_the_dead(session, lambda: session.graph.downstream(roots))
+    return session.store.invalidate([key(node) for node in roots], KILL_RESULTS, note)
 
 
 def retry(session: Session, nodes: Iterable[int]) -> int:
@@ -105,23 +109,37 @@ def retry(session: Session, nodes: Iterable[int]) -> int:
     tried = attempts(session, session.present())
     chosen = sorted(wanted & set(tried))
     if chosen:
-        _forgive_the_dead(session, bytearray(node in wanted for node in range(len(session.graph))))
+        _forgive_the_dead(session, lambda: wanted)
         tasks = session.graph.tasks
         session.store.invalidate([tasks[node].key for node in chosen], KILL_FAILURES, "retry")
     return len(chosen)
 
 
-def _forgive_the_dead(session: Session, forgiven: bytearray) -> None:
-    """Take from the records of dead workers what they ran, if that is forgiven (1).
+def _forgive_the_dead(session: Session, forgiven: Callable[[], bytearray | set[int]]) -> None:
+    """Take from the records of dead workers what they ran, if that is forgiven.
 
     Else the next worker that finds such a record counts the same death once more, under
     the new epoch: three old ones, and a task fails again without having run.
+
+    Parameters
+    ----------
+    session : Session
+    forgiven : callable
+        The nodes, or 1 for each of them; asked only if somebody has died: what lies below a
+        root of a million tasks takes long to find.
     """
     index = session.graph.index
-    for info in session.store.workers():
-        node = index.get(info.running) if info.running and not info.alive else None
-        if node is not None and forgiven[node]:
-            session.store.running(info.worker, b"")
+    died = {
+        info.worker: index[info.running]
+        for info in session.store.workers()
+        if not info.alive and info.running in index
+    }
+    if not died:
+        return
+    nodes = forgiven()
+    for worker, node in died.items():
+        if node in nodes if isinstance(nodes, set) else nodes[node]:
+            session.store.running(worker, b"")
 
 
 def _roots(session: Session, chosen: Sequence[int], reached: bytearray) -> list[int]:

@@ -16,6 +16,7 @@ from taskgraph.compat.finder import install_alias, remove_alias
 from taskgraph.errors import NotReady, UsageError
 from taskgraph.notebook import deactivate
 from taskgraph.session import CURRENT
+from taskgraph.store import Identity
 from taskgraph.task import Task
 
 JUGFILE = """
@@ -146,6 +147,20 @@ def test_init_reads_a_jugfile_and_value_works_afterwards(folder: Path) -> None:
     assert not space["two"].can_load()
     with pytest.raises(KeyError):
         space["bad"].run()
+
+
+def test_invalidate_forgives_those_who_died_at_it(folder: Path) -> None:
+    """As the command does: else the next worker blames the task for an old death."""
+    import jug
+
+    now = [1000.0]
+    store = MemoryStore(clock=lambda: now[0])
+    _, space = jug.init("work.py", store=store)
+    dead = store.enter(Identity("elsewhere", "boot", 3, "birth"))
+    store.running(dead, space["four"].key)
+    now[0] += 2 * store.lease_seconds
+    space["two"].invalidate()
+    assert [info.running for info in store.workers()] == [b""]
 
 
 def test_init_tells_of_a_barrier(folder: Path) -> None:

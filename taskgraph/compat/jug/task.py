@@ -133,7 +133,11 @@ def _run(self: Task, force: object = None, save: bool = True, debug_mode: bool =
 
 def _invalidate(self: Task) -> None:
     """Make the stored result, and all computed from it, count no more."""
-    current().store.invalidate([self.key], note="jug's Task.invalidate")
+    from taskgraph.ops.invalidate import strike
+
+    session = current()
+    session.graph.adopt([self])
+    strike(session, [session.graph.node(self)], "jug's Task.invalidate")
 
 
 def _nothing(self: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taskgraph.graph import Graph
 from taskgraph.ops import invalidate, plan, retry, states
 from taskgraph.ops.states import DONE, FAILED, READY
 from taskgraph.session import Session
@@ -156,6 +157,24 @@ def test_the_dead_are_forgiven_too_and_the_living_still_watched(bench):
     assert running()[dead[below]] == b""
     assert running()[dead[other]] == other.key
     assert running()[alive] == first.key
+
+
+def test_what_lies_below_is_sought_for_the_dead_only_where_somebody_died(bench, monkeypatch):
+    """In a graph of a million tasks that walk takes a second."""
+    first, below = build(bench.session, [[], [0]])
+    sought = []
+    downstream = Graph.downstream
+    monkeypatch.setattr(
+        Graph, "downstream", lambda graph, nodes: sought.append(1) or downstream(graph, nodes)
+    )
+    living = bench.worker()
+    bench.store.running(living, below.key)
+    invalidate(bench.session, [bench.node(first)])
+    assert len(sought) == 1, "for the plan"
+    bench.now += 2 * bench.store.lease_seconds
+    invalidate(bench.session, [bench.node(first)])
+    assert len(sought) == 3
+    assert [info.running for info in bench.store.workers()] == [b""]
 
 
 def test_an_invalidate_forgets_failures_below_it(bench):

@@ -272,6 +272,27 @@ def test_a_vanished_worker_is_blamed_at_the_start(place):
     assert records[-1].origin.worker == dead
 
 
+def test_a_list_older_than_a_tombstone_blames_nobody(place):
+    """The death that it tells of was forgiven with the tombstone."""
+    with place:
+        task = plain(1)
+    handle = place.store.handle()
+    dead = handle.enter(Identity("gone", "boot", 3, "birth"))
+    handle.running(dead, task.key)
+    place.clock.advance(100)
+    worker = place.worker()
+    assert task.key in [info.running for info in worker.vigil._listing()]
+    for name in ("a", "b"):
+        death(place, task, name)
+    handle.running(dead, b"")
+    handle.invalidate([task.key], KILL_FAILURES, "retry")
+    worker.vigil.start_over()
+    assert worker.vigil.catch_up()
+    worker.vigil.blame_dead(worker.outbox, worker.offset)
+    worker.commit()
+    assert [record.origin.worker for record in place.records(task)] == []
+
+
 # -- listeners ------------------------------------------------------------------------------
 class Loud(events.Listener):
     def __init__(self, error):
