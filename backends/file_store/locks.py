@@ -40,7 +40,8 @@ from enum import Enum
 
 from backends.file_store.filesystem import FileSystem
 from backends.file_store.layout import Layout
-from backends.file_store.ownerfile import Own, owner_of
+from backends.file_store.own import Own
+from backends.file_store.ownerfile import owner_of
 from backends.file_store.owners import Owners, no_record
 from taskgraph.errors import StoreError
 
@@ -171,9 +172,8 @@ class Locks:
     # -- one attempt -------------------------------------------------------------
     def _still_held(self, worker: str, own: Own, names: Iterable[str]) -> set[str]:
         look = Look(self._fs, self._layout, self._owners, worker)
-        if not self._layout.links and not self._owners.has_record(
-            worker
-        ):  # else the first link tells
+        # With links the first one tells.
+        if not (self._layout.links or self._owners.has_record(worker)):
             raise no_record(worker)
         held = {name for name in names if name in own.held}
         kept = {name for name in held if look.at(own.held[name]) is Seen.MINE}

@@ -15,34 +15,13 @@ a lock that has gone just now may be shown as another's for one list, and nothin
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from taskgraph.store import Identity, Key
 
 #: Width of the note of what runs, and of a worker's id.
 NOTE, ID = 64, 32
-
-
-@dataclass(slots=True)
-class Own:
-    """What this process keeps about one of its workers."""
-
-    content: bytes  #: of the owner file, as it was written
-    source: str  #: the file that the next lock is linked to
-    rotations: int = 0
-    notes: int = -1  #: descriptor that writes what runs
-    held: dict[str, str] = field(default_factory=dict)  #: lock name -> name that was linked
-    left: set[str] = field(default_factory=set)  #: files that an error may have left linked
-    sure: bool = True  #: False after an error: there may be locks that ``held`` misses
-
-
-@dataclass(slots=True)
-class Heart:
-    """An owner file opened once, to be beaten for its worker."""
-
-    descriptor: int
-    identity: Identity
 
 
 def pack_owner(worker: str, identity: Identity) -> bytes:

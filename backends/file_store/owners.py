@@ -29,15 +29,8 @@ from contextlib import contextmanager
 from backends.file_store.filesystem import FileSystem, store_error
 from backends.file_store.layout import Layout
 from backends.file_store.liveness import Processes, Pulses, Value
-from backends.file_store.ownerfile import (
-    NOTE,
-    Heart,
-    Own,
-    identity_of,
-    note_of,
-    owner_of,
-    pack_owner,
-)
+from backends.file_store.own import Heart, Own
+from backends.file_store.ownerfile import NOTE, identity_of, note_of, owner_of, pack_owner
 from taskgraph.errors import StoreError
 from taskgraph.store import Identity, Key, WorkerInfo
 
@@ -253,21 +246,24 @@ class Owners:
         """Look at all workers with an owner record."""
         with self.told():
             listing = self._listing()
-            owners = [name for name in listing if name[:2] == "o."]
-            linked = {listing[name]: name.split(".")[1] for name in owners if listing[name]}
+            linked = {
+                inode: name.split(".")[1]
+                for name, inode in listing.items()
+                if inode and name[:2] == "o."
+            }
             held: dict[str, list[str]] = {}
             for name, inode in listing.items():
                 if name[:2] in ("k.", "b."):
                     worker = linked.get(inode) or self.holder(name)
                     held.setdefault(worker, []).append(name)
             now = self.server_time()
-            found = [self._info(name, now, held) for name in owners if name.count(".") == 1]
+            found = [self._info(worker, now, held) for worker in _recorded(listing)]
         return [info for info in found if info is not None]
 
     def recorded(self) -> set[str]:
         """List the workers with an owner record, dead or alive."""
         with self.told():
-            return {name[2:] for name in self.names() if name[:2] == "o." and name.count(".") == 1}
+            return set(_recorded(self.names()))
 
     def _listing(self) -> dict[str, int]:
         """List the folder with inodes: a lock has that of its owner file, so it needs no look.
@@ -312,8 +308,8 @@ class Owners:
         finally:
             self.fs.let_go(descriptor)
 
-    def _info(self, name: str, now: int | None, held: dict[str, list[str]]) -> WorkerInfo | None:
-        worker, path = name[2:], self.layout.lock(name)
+    def _info(self, worker: str, now: int | None, held: dict[str, list[str]]) -> WorkerInfo | None:
+        path = self.layout.owner(worker)
         try:
             seen, content = self.fs.again(lambda: self._whole(path))
         except FileNotFoundError:
@@ -380,6 +376,11 @@ def no_record(worker: str) -> StoreError:
     return StoreError(
         f"only a worker with an owner record can lock: call enter() again, got {worker!r}"
     )
+
+
+def _recorded(names: Iterable[str]) -> list[str]:
+    """Return the workers whose first owner file is among these names: it stands for the record."""
+    return [name[2:] for name in names if name[:2] == "o." and name.count(".") == 1]
 
 
 def _value(seen: os.stat_result) -> Value:
