@@ -1,8 +1,9 @@
 """Segmentation methods by name: ``register`` puts one in, ``get`` and ``methods`` find it.
 
 A method is a function ``image -> labels`` whose parameters are keyword-only, typed and
-with defaults, so that a sweep can be written as names and values. Every module of this
-package is read on the first look-up: adding a method means adding a file.
+with defaults, so that a sweep can be written as names and values. It is for planes unless it
+says otherwise. Every module of this package is read on the first look-up: adding a method
+means adding a file.
 
 Must not know any method by name.
 """
@@ -10,6 +11,7 @@ Must not know any method by name.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bioimage_tasks.checks import Labels
@@ -21,18 +23,27 @@ _M = TypeVar("_M", bound=Method)
 #: What ``segment`` uses when no method is named.
 DEFAULT_METHOD = "root-contrast"
 
-_registered: Registry[Method] = Registry(
+
+@dataclass(frozen=True)
+class _Entry:
+    function: Method
+    dimensions: tuple[int, ...]
+
+
+_registered: Registry[_Entry] = Registry(
     "bioimage_tasks.segmentation", one="method", none="no segmentation method"
 )
 
 
-def register(name: str) -> Callable[[_M], _M]:
+def register(name: str, *, dimensions: tuple[int, ...] = (2,)) -> Callable[[_M], _M]:
     """Register a method: ``@register("watershed")`` above its definition.
 
     Parameters
     ----------
     name : str
         Lower case, words joined by hyphens.
+    dimensions : tuple of int
+        Of the images that it takes.
 
     Raises
     ------
@@ -43,15 +54,16 @@ def register(name: str) -> Callable[[_M], _M]:
 
     def put(function: _M) -> _M:
         check_signature(name, function, leading=1)
-        _registered.put(name, function)
+        _registered.put(name, _Entry(function, dimensions), by=function)
         return function
 
     return put
 
 
-def methods() -> tuple[str, ...]:
-    """Return the names of all methods, sorted."""
-    return _registered.names()
+def methods(dimensions: int = 2) -> tuple[str, ...]:
+    """Return the names of all methods for planes, or ``methods(3)`` for volumes, sorted."""
+    names = _registered.names()
+    return tuple(name for name in names if dimensions in _registered.find(name).dimensions)
 
 
 def get(name: str) -> Method:
@@ -62,7 +74,7 @@ def get(name: str) -> Method:
     ValueError
         There is no such method.
     """
-    return _registered.find(name)
+    return _registered.find(name).function
 
 
 def parameters(name: str) -> dict[str, Any]:
@@ -82,7 +94,7 @@ def segment(image: Any, method: str = DEFAULT_METHOD, **params: Any) -> Labels:
     Parameters
     ----------
     image : array_like
-        Shape (height, width).
+        Shape (height, width); (depth, height, width) for a method that takes volumes.
     method : str
         One of :func:`methods`.
     **params
