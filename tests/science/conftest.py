@@ -11,7 +11,7 @@ import pytest
 from bioimage_tasks import datasets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("TASKGRAPH_DATA", REPOSITORY.parent / "shared" / "data"))
+DATA = Path(os.environ.get("BIOIMAGE_TASKS_DATA", REPOSITORY.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def collection():
 
     def folder(name: str) -> Path:
         if not (DATA / name).is_dir():
-            pytest.skip(f"{DATA / name} is absent; set TASKGRAPH_DATA to the folder that has it")
+            pytest.skip(f"{DATA / name} is absent; set BIOIMAGE_TASKS_DATA to the folder that has it")
         return DATA / name
 
     return folder

@@ -12,7 +12,6 @@ from bioimage_tasks.datasets import (
     ImageCollection,
     ImageRef,
     LabelsRef,
-    layouts,
     pairing,
     registry,
     splits,
@@ -105,13 +104,6 @@ def test_options_that_are_none(tree, options, message):
         Planted(tree, **options)
 
 
-def test_names_where_there_are_none_are_told(tree):
-    with pytest.raises(ValueError, match="FolderCollection: its channels have no names; give num"):
-        datasets.FolderCollection(tree, channels="dna")
-    with pytest.raises(ValueError, match="it has no annotations to choose among; got 'cells'"):
-        datasets.FolderCollection(tree, annotation="cells")
-
-
 def test_indices_and_samples_are_the_same_every_time(tree):
     assert names(Planted(tree, indices=[4, 0]).images()) == ["training-4", "training-0"]
     with pytest.raises(ValueError, match=r"indices must lie in 0\.\.5; got \[6\]"):
@@ -163,19 +155,6 @@ def test_pairs_are_made_by_key_and_the_lonely_are_named(tmp_path):
     assert len(pairing.files(tmp_path, "*.tif")) == 2
     with pytest.raises(ValueError, match=r"stem of its own.*A\.TIF and .*a\.tif in here"):
         pairing.keyed(tmp_path.iterdir(), lambda path: path.stem.lower(), "here")
-
-
-def test_a_folder_of_images_and_one_of_partners(tmp_path):
-    paths = [tmp_path / name for name in ("b_img.png", "a_img.png", "a_mask.png", "b_mask.png")]
-    found = layouts.partnered(
-        paths[:2], paths[2:], "mask", key=lambda path: path.stem.partition("_")[0]
-    )
-    assert [name for name, _, _ in found] == ["a", "b"]
-    assert found[0][1:] == (str(paths[1]), str(paths[2]))
-    with pytest.raises(FileNotFoundError, match=r"a_img\.png has no mask; .*b_mask\.png has no"):
-        layouts.partnered(paths[:2], paths[2:], "mask")
-    with pytest.raises(ValueError, match="stem of its own"):
-        layouts.partnered(paths, paths, key=lambda path: path.suffix)
 
 
 def test_collections_are_found_by_name_and_acronym():
