@@ -36,7 +36,9 @@ def collection():
 
     def folder(name: str) -> Path:
         if not (DATA / name).is_dir():
-            pytest.skip(f"{DATA / name} is absent; set BIOIMAGE_TASKS_DATA to the folder that has it")
+            pytest.skip(
+                f"{DATA / name} is absent; set BIOIMAGE_TASKS_DATA to the folder that has it"
+            )
         return DATA / name
 
     return folder
