@@ -158,15 +158,31 @@ def test_plain_arguments_are_copied_and_others_kept():
     assert graph.task(1) is listed
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", ["no", "keys", "table", "and then grown"])
 def test_nodes_are_found_by_their_keys(packed):
     """Few keys and many, known and unknown, give the nodes that the index gives."""
     graph = build([set() for _ in range(4000)])
-    if packed:
-        graph.pack()
+    if packed != "no":
+        graph.pack(values=packed != "keys")
+    assert len(graph._table) == (0 if packed in ("no", "keys") else 8192)
+    if packed == "and then grown":  # a barrier opened: the table does not know the later ones
+        graph.record(TaskGenerator(late_of)(1), [])
+        assert graph.nodes_of([graph.keys()[4000]]) == [4000]
     for keys in (graph.keys(), graph.keys()[::7], graph.keys()[:3]):
         stranger = [bytes([n]) + bytes(31) for n in range(256)]
         assert sorted(graph.nodes_of([*stranger, *keys])) == [graph.index[k] for k in keys]
+
+
+def test_keys_that_begin_alike_are_told_apart_in_the_table():
+    """They share a place; the next ones are tried, round the end of the table too."""
+    words = [bytes(8 - len(tail)) + tail for tail in (b"\x07", b"\x0f", b"\xff", b"\x07\x07")]
+    keys = [word[::-1] + bytes([n]) * 24 for n in range(40) for word in words]
+    graph = build([set() for _ in keys])
+    graph.key_list = keys
+    graph.pack(values=True)
+    assert graph.nodes_of(keys) == list(range(len(keys)))
+    strangers = [word[::-1] + bytes([99]) * 24 for word in words]
+    assert graph.nodes_of([*strangers, keys[7]]) == [7]
 
 
 def late_of(number):

@@ -14,7 +14,7 @@ from backends.file_store.filesystem import FileSystem
 from backends.file_store.layout import Layout
 from backends.file_store.liveness import Processes, Pulses
 from backends.file_store.ownerfile import identity_of, note_of, owner_of, pack_owner
-from backends.file_store.owners import Owners
+from backends.file_store.owners import NETWORK_LEASE, Owners
 from taskgraph.errors import StoreError, StoreUnreachable
 from taskgraph.store import Identity
 from taskgraph.testing import FakeClock, FakeServer, make_identity, make_key
@@ -200,6 +200,80 @@ def test_a_worker_is_listed_with_what_it_runs(layout: Layout, clock: FakeClock) 
     assert (info.alive, info.silent_for) == (True, 4.0)
     owners.running(worker, b"")
     assert owners.infos()[0].running == b""
+
+
+def test_locks_are_known_by_the_inode_of_their_owner_file_and_not_opened(
+    layout: Layout, clock: FakeClock
+) -> None:
+    """A list of 64 workers with ten locks each would else open 640 files."""
+    owners, looked = owners_on(layout, clock), owners_on(layout, clock)
+    names = [owners.enter(make_identity(n)) for n in range(3)]
+    for n, worker in enumerate(names):
+        for lock in (f"k.{n}{n}" + 31 * "00", f"k.{n}{n}" + 31 * "01" + ".r1", f"b.f{n}"):
+            os.link(layout.owner(worker), layout.lock(lock))
+    opened: list[str] = []
+    held = looked.holder
+    looked.holder = lambda name: opened.append(name) or held(name)  # type: ignore[func-returns-value]
+    found = {info.worker: info for info in looked.infos()}
+    assert opened == []
+    for n, worker in enumerate(names):
+        assert {key[0] for key in found[worker].keys} == {17 * n}
+        assert found[worker].buckets == (0xF0 + n,)
+
+    far = Owners(
+        Disk(clock), layout, 2 * NETWORK_LEASE, clock
+    )  # there inodes may be those of before
+    far.holder = lambda name: opened.append(name) or held(name)  # type: ignore[func-returns-value]
+    assert {info.worker: (info.keys, info.buckets) for info in far.infos()} == {
+        worker: (info.keys, info.buckets) for worker, info in found.items()
+    }
+    assert len(opened) == 9
+
+
+def test_a_further_owner_file_is_the_same_worker_and_no_second_record(
+    layout: Layout, clock: FakeClock
+) -> None:
+    owners = owners_on(layout, clock)
+    worker = owners.enter(make_identity())
+    owners.rotate(worker)
+    os.link(owners.own(worker).source, layout.lock("b.3f"))
+    (info,) = owners_on(layout, clock).infos()
+    assert (info.worker, info.buckets) == (worker, (0x3F,))
+    assert owners.recorded() == {worker}
+
+
+def test_a_heartbeat_that_moved_since_the_last_look_needs_no_process_table(
+    layout: Layout, clock: FakeClock
+) -> None:
+    class Counted(Processes):
+        asked = 0
+
+        def gone(self, identity: Identity) -> bool:
+            self.asked += 1
+            return True
+
+    table = Counted()
+    observer = Owners(Disk(clock), layout, LEASE, clock, processes=table)
+    owners = owners_on(layout, clock)
+    worker = owners.enter(make_identity())
+    assert not observer.infos()[0].alive
+    assert table.asked == 1, "a first look proves nothing"
+    clock.advance(1)
+    owners.beat(worker)
+    assert observer.infos()[0].alive
+    assert table.asked == 1, "who has just beaten is alive"
+    clock.advance(1)
+    assert not observer.infos()[0].alive
+    assert table.asked == 2, "unmoved: the process table may know more"
+
+
+def test_moved_notes_nothing() -> None:
+    pulses = Pulses(LEASE, FakeClock())
+    assert not pulses.moved("w", (1, 1)), "never seen before"
+    pulses.look("w", (1, 1))
+    assert not pulses.moved("w", (1, 1))
+    assert pulses.moved("w", (2, 1))
+    assert pulses.moved("w", (2, 1)), "only a look takes it in"
 
 
 def test_one_shot_looks_use_the_servers_clock(layout: Layout, clock: FakeClock) -> None:
