@@ -1,207 +1,222 @@
-"""Pairs of grey levels that lie next to each other inside of objects, counted for all of them.
+"""Pairs of grey levels that lie next to each other inside of objects, summed up for all.
 
-Grey levels and labels come in, the distinct pairs of every object and direction go out with
-how often each occurs. Nothing is as large as (levels x levels): objects are taken in blocks
-whose arrays stay in the processor's cache, all directions at once, and within a block equal
-pairs are brought together by sorting. Must not know what is computed of the counts.
+Grey levels and labels come in, a few sums over the histograms of every object and direction
+go out. Nothing is as large as (levels x levels) an object: objects are taken in blocks of
+about equal size, as the rows of a matrix that stays in the processor's cache, and equal
+pairs are brought together by sorting its rows. Must not know what is computed of the sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bioimage_tasks.checks import Labels
 from bioimage_tasks.features.grey import Levels
-from bioimage_tasks.features.grouped import ratio
 from bioimage_tasks.features.table import Values
 
 Keys = npt.NDArray[np.int64]
+Whole = npt.NDArray[np.integer[Any]]
 #: Pixels worked on at once.
-BLOCK = 32768
+BLOCK = 65536
+
+
+class Pairs(NamedTuple):
+    """What the pairs (low, high) of every row add up to, each shape (rows,).
+
+    Where k is a value and t how often it occurs, ``squares`` are of t^2, ``logs`` of
+    t log2(t), ``first`` of t k, ``second`` of t k^2, ``close`` of t / (1 + k^2).
+    """
+
+    total: Values
+    equal: Values  # pairs of equal levels
+    squares: Values  # over different pairs
+    equal_squares: Values  # over those of equal levels
+    logs: Values
+    added_squares: Values  # over low + high
+    added_logs: Values
+    apart_first: Values  # over high - low
+    apart_second: Values
+    apart_close: Values
+    apart_squares: Values
+    apart_logs: Values
+    ends_first: Values  # over low and over high
+    ends_second: Values
+    ends_squares: Values
+    ends_logs: Values
 
 
 @dataclass(frozen=True)
 class Pixels:
     """Pixels of objects, flat in an image with a rim, so that one offset is one direction."""
 
-    both: Keys  # object (from 1) and level of every pixel, rim included
-    place: Keys  # flat places of the pixels in objects, object by object
-    own: Keys  # object and level at these places
-    ends: Keys  # where the objects' pixels end among the places, n + 1 numbers from 0
-    greatest: Keys  # level of every object
+    both: Keys  # object (0: background) and level of every pixel, rim included
+    place: Keys  # flat places of the pixels in objects, object by object, small ones first
+    order: Keys  # the objects (from 0) in this order, those without pixels left out
+    ends: Keys  # where their pixels end among the places, one more number, from 0
     strides: tuple[int, ...]  # pixels of the flat image to a step along each axis
     bits: int  # of a level
+    nobody: int  # an object that no pixel has
 
     @classmethod
     def of(cls, levels: Levels, numbers: Labels, rim: int, count: int) -> Pixels:
         """Lay out the pixels of objects 1..count; pairs are ``rim`` apart."""
         bits = max(1, int(levels.max()).bit_length())
-        kind = np.dtype(np.int32 if count + 1 <= 1 << (31 - bits) else np.int64)
+        kind = np.dtype(np.int32 if count + 2 < 1 << (31 - bits) else np.int64)
         image = np.zeros([side + 2 * rim for side in levels.shape], dtype=kind)
         inner = image[(slice(rim, -rim),) * levels.ndim]
         np.left_shift(numbers, bits, out=inner, dtype=kind)
-        np.bitwise_or(inner, levels, out=inner, where=numbers > 0, dtype=kind)
+        np.bitwise_or(inner, levels, out=inner, dtype=kind)
         flat = image.ravel()
-        place = np.flatnonzero(flat > 0)
+        place = np.flatnonzero(flat >= 1 << bits)
         owner = flat[place] >> bits
-        ends = np.cumsum(np.bincount(owner, minlength=count + 1))
-        place = place[
-            np.argsort(owner.astype(np.uint16) if count < 1 << 16 else owner, kind="stable")
-        ]
-        own = flat[place]
-        greatest = np.zeros(count, dtype=np.int64)
-        some = np.flatnonzero(np.diff(ends))
-        if len(some):
-            greatest[some] = np.maximum.reduceat(own, ends[some]) & ((1 << bits) - 1)
+        sizes = np.bincount(owner, minlength=count + 1)[1:]
+        order = np.argsort(sizes, kind="stable")[np.count_nonzero(sizes == 0) :]
+        rank = np.zeros(count + 1, dtype=np.uint16 if count < 1 << 16 else np.int64)
+        rank[order + 1] = np.arange(len(order))
+        place = place[np.argsort(rank[owner], kind="stable")]
+        ends = np.append(0, np.cumsum(sizes[order]))
         strides = tuple(rim * step // image.itemsize for step in image.strides)
-        return cls(flat, place, own, ends, greatest, strides, bits)
+        return cls(flat, place, order, ends, strides, bits, count + 1)
 
-    def blocks(self) -> list[tuple[int, int]]:
-        """Return runs (first, last + 1) of objects of about :data:`BLOCK` pixels in all."""
-        count = len(self.greatest)
-        cuts, first = [], 0
-        while first < count:
-            reach = np.searchsorted(self.ends, self.ends[first] + BLOCK, side="right") - 1
-            last = min(max(int(reach), first + 1), count)
-            cuts.append((first, last))
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Give runs (first, last + 1) of objects that fill most of a matrix as long as the last."""
+        sizes = np.diff(self.ends)
+        first = 0
+        while first < len(sizes):
+            alike = int(np.searchsorted(sizes, 1.25 * sizes[first] + 16, side="right"))
+            area = np.arange(1, alike - first + 1) * sizes[first:alike]
+            last = first + max(1, int(np.searchsorted(area, BLOCK, side="right")))
+            yield first, last
             first = last
-        return cuts
 
-    def cells(self, steps: Sequence[tuple[int, ...]], first: int, last: int) -> Cells:
-        """Count the pairs of a block of objects: rows are (direction, object)."""
-        start, end = int(self.ends[first]), int(self.ends[last])
-        parts = [
-            self._keys(step, slice(at, min(at + BLOCK, end)), place * (last - first) - first - 1)
-            for place, step in enumerate(steps)
-            for at in range(start, end, BLOCK)
-        ]
-        rows, bits = len(steps) * (last - first), 2 * self.bits
-        return Cells.of(*_counted(parts, rows, bits), bits, rows)
+    def greatest(self) -> Keys:
+        """Return the greatest level of every object, 0 of those without pixels."""
+        own = self.both[self.place]
+        found = np.zeros(self.nobody - 1, dtype=np.int64)
+        found[self.order] = np.maximum.reduceat(own, self.ends[:-1]) & ((1 << self.bits) - 1)
+        return found
 
-    def _keys(self, step: tuple[int, ...], part: slice, shift: int) -> Keys:
-        """Return row (object + ``shift``), lower and higher level of every pair as one number."""
-        offset = sum(way * stride for way, stride in zip(step, self.strides, strict=True))
-        here, there = self.own[part], self.both[self.place[part] + offset]
+    def pairs(self, steps: Sequence[tuple[int, ...]], first: int, last: int) -> Iterator[Pairs]:
+        """Give the sums over the pairs of a block of objects, direction by direction."""
+        sizes = np.diff(self.ends[first : last + 1])
+        filled = np.arange(sizes.max()) < sizes[:, None]
+        place = np.zeros(filled.shape, dtype=np.int64)
+        place[filled] = self.place[self.ends[first] : self.ends[last]]
+        own = self.both[place]
+        # What only fills the matrix has no neighbours.
+        own[~filled] = self.nobody << self.bits
         mask = (1 << self.bits) - 1
-        same = np.flatnonzero((here ^ there) <= mask)
-        here, there = here[same], there[same]
-        keys: Keys = np.minimum(here, there).astype(np.int64)
-        keys += shift << self.bits
-        keys <<= self.bits
-        keys |= np.maximum(here, there) & mask
-        return keys
+        kind: type[np.integer[Any]] = np.int64
+        if self.bits <= 16:
+            kind = np.uint16 if self.bits <= 8 else np.uint32
+        level = (own & mask).astype(kind)
+        for step in steps:
+            offset = sum(way * stride for way, stride in zip(step, self.strides, strict=True))
+            there = self.both.take(place + offset, mode="clip")
+            same = (own ^ there) <= mask
+            # What is no pair becomes one of two zeros and is taken off from these again.
+            other = (there & mask).astype(kind) * same
+            odd = same.shape[1] - np.count_nonzero(same, axis=1)
+            one = level * same
+            yield _summed(one, other, odd, self.bits)
 
 
-def _counted(parts: list[Keys], rows: int, bits: int) -> tuple[Keys, Values]:
-    """Return distinct keys (row, value of some bits), sorted, and how often each occurs.
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Put the rows of several below each other."""
+    return Pairs(*map(np.concatenate, zip(*parts, strict=True)))
 
-    Counted in a table where that is not much longer than the keys. Else the values of each
-    row are sorted, in a matrix of rows that is not much larger than the keys: few bits and
-    short rows sort several times faster than all keys together, which is the last resort.
+
+def _summed(one: Whole, other: Whole, odd: Keys, bits: int) -> Pairs:
+    """Sum up pairs of levels, a row each, of which ``odd`` pairs of zeros are none.
+
+    One sort finds equal pairs and equal sums: low + high with high - low behind it, whose
+    last bit is known from the sum, has twice as many bits as a level.
     """
-    top, total = rows << bits, sum(map(len, parts))
-    if top <= 4 * total + BLOCK:
-        table = np.zeros(top, dtype=np.int64)
-        for part in parts:
-            table += np.bincount(part, minlength=top)
-        keys = np.flatnonzero(table > 0)
-        return keys, table[keys].astype(np.float64)
-    keys = np.concatenate(parts)
-    sizes = np.bincount(keys >> bits, minlength=rows)
-    if bits <= 32 and rows * int(sizes.max()) <= 3 * total:
-        keys = _sorted_rows(keys, sizes, bits)
-    else:
-        keys.sort()
-    starts = _changes(keys)
-    return keys[starts], np.diff(starts, append=len(keys)).astype(np.float64)
+    rows, width = one.shape
+    apart = np.maximum(one, other) - np.minimum(one, other)
+    codes = (one + other) << (bits - 1) | apart >> 1
+    # Radix sort where there is one: it needs no vector instructions to be fast.
+    codes.sort(axis=1, kind="stable" if codes.itemsize == 2 else None)
+    flat = codes.ravel()
+    places, times, starts = _runs(flat, odd)
+    _, sums, firsts = _runs(flat >> (bits - 1), odd)
+    equal = np.flatnonzero(flat[places] & ((1 << bits) - 1) == 0)
+    owner = np.searchsorted(starts, equal, side="right") - 1
+    top = max(int(one.max()), int(other.max())) + 1
+    return Pairs(
+        (width - odd).astype(np.float64),
+        np.bincount(owner, times[equal], minlength=rows).astype(np.float64),
+        np.add.reduceat(times**2, starts).astype(np.float64),
+        np.bincount(owner, times[equal] ** 2, minlength=rows).astype(np.float64),
+        np.add.reduceat(_bits(times, width), starts),
+        np.add.reduceat(sums**2, firsts).astype(np.float64),
+        np.add.reduceat(_bits(sums, width), firsts),
+        *_spread([apart], odd, top, close=True),
+        *_spread([one, other], odd, top),
+    )
 
 
-def _changes(keys: Keys) -> Keys:
-    """Return where a key differs from the one before, the first included."""
-    new = np.ones(len(keys), dtype=bool)
-    np.not_equal(keys[1:], keys[:-1], out=new[1:])
-    return np.flatnonzero(new)
+def _runs(flat: Whole, odd: Keys) -> tuple[Keys, Keys, Keys]:
+    """Return where a value differs from the one before, how often it occurs, and row starts.
+
+    Rows are sorted and of one length; ``odd`` of their zeros do not count.
+    """
+    width = len(flat) // len(odd)
+    new = np.ones(len(flat), dtype=bool)
+    np.not_equal(flat[1:], flat[:-1], out=new[1:])
+    new[::width] = True
+    places = np.flatnonzero(new)
+    starts = np.searchsorted(places, np.arange(len(odd)) * width)
+    times = np.empty_like(places)
+    np.subtract(places[1:], places[:-1], out=times[:-1])
+    times[-1] = len(flat) - places[-1]
+    times[starts] -= odd
+    return places, times, starts
 
 
-def _sorted_rows(keys: Keys, sizes: Keys, bits: int) -> Keys:
-    """Sort keys that come row by row; a row's rest is filled with what sorts last."""
-    kind = np.uint16 if bits <= 16 else np.uint32
-    matrix = np.full((len(sizes), int(sizes.max())), np.iinfo(kind).max, dtype=kind)
-    filled = np.arange(matrix.shape[1]) < sizes[:, None]
-    matrix[filled] = (keys & ((1 << bits) - 1)).astype(kind)
-    matrix.sort(axis=1)
-    return (np.repeat(np.arange(len(sizes)), sizes) << bits) | matrix[filled].astype(np.int64)
+def _table(parts: Sequence[Whole], odd: Keys, top: int) -> Keys:
+    """Return how often every value below ``top`` occurs in every row."""
+    rows = len(odd)
+    base = (np.arange(rows) * top)[:, None]
+    table = np.zeros(rows * top, dtype=np.int64)
+    for part in parts:
+        table += np.bincount((base + part).ravel(), minlength=rows * top)
+    table[::top] -= len(parts) * odd
+    return table.reshape(rows, top)
 
 
-@dataclass(frozen=True)
-class Cells:
-    """A histogram a row, without its zeros, sorted by row and value."""
+def _spread(parts: Sequence[Whole], odd: Keys, top: int, close: bool = False) -> tuple[Values, ...]:
+    """Return first, second, close (if wanted), squares and logs of values below ``top``.
 
-    rows: Keys
-    values: Keys
-    times: Values
-    starts: Keys  # of the rows that have any
-    sizes: Keys  # how many different values these have
-    count: int
+    Counted in a table where that is not much longer than the values, else by sorting them.
+    """
+    most = len(parts) * parts[0].shape[1]
+    if len(odd) * top <= 4 * len(odd) * most:
+        table = _table(parts, odd, top)
+        weights = _weights(np.arange(top), close)
+        squares = np.einsum("ij,ij->i", table, table)
+        sums = (table.astype(np.float64) @ weights.T).T
+        return (*sums, squares.astype(np.float64), _bits(table, most).sum(1))
+    flat = np.sort(np.concatenate(parts, axis=1), axis=1).ravel()
+    places, times, starts = _runs(flat, len(parts) * odd)
+    terms = [*_weights(flat[places], close) * times, times.astype(float) ** 2, _bits(times, most)]
+    return tuple(np.add.reduceat(term, starts) for term in terms)
 
-    @classmethod
-    def of(cls, keys: Keys, times: Values, bits: int, count: int) -> Cells:
-        """Take keys of row and value apart; a value has that many bits."""
-        rows = keys >> bits
-        starts = _changes(rows)
-        sizes = np.diff(starts, append=len(keys))
-        return cls(rows, keys & ((1 << bits) - 1), times, starts, sizes, count)
 
-    def regrouped(self, values: Sequence[Keys], bits: int) -> Cells:
-        """Return the histogram of other values of the same things."""
-        top = self.count << bits
-        if top <= 4 * len(self.times) + BLOCK:
-            table = np.zeros(top)
-            for part in values:
-                table += np.bincount(self.rows << bits | part, self.times, minlength=top)
-            distinct = np.flatnonzero(table > 0)
-            return Cells.of(distinct, table[distinct], bits, self.count)
-        keys = np.concatenate([self.rows << bits | part for part in values])
-        distinct, inverse = np.unique(keys, return_inverse=True)
-        times = np.bincount(inverse, weights=np.tile(self.times, len(values)))
-        return Cells.of(distinct, times.astype(np.float64), bits, self.count)
+def _weights(values: Whole, close: bool) -> Values:
+    own = values.astype(np.float64)
+    squares = own**2
+    return np.stack([own, squares, 1 / (1 + squares)] if close else [own, squares])
 
-    def sum(self, weights: npt.NDArray[Any]) -> Values:
-        """Return the sum of something over the values of every row."""
-        total = np.zeros(self.count)
-        if len(self.starts):
-            total[self.rows[self.starts]] = np.add.reduceat(weights, self.starts)
-        return total
 
-    def spread(self, each: Values) -> Values:
-        """Return what a row has at each of its values: the reverse of :meth:`sum`."""
-        return np.repeat(each[self.rows[self.starts]], self.sizes)
-
-    def mean(self, weights: npt.NDArray[Any]) -> Values:
-        """Return the mean of something over all that was counted."""
-        return ratio(self.sum(self.times * weights), self.sum(self.times))
-
-    def variance(self) -> Values:
-        """Return the variance of the value."""
-        return self.mean((self.values - self.spread(self.mean(self.values))) ** 2)
-
-    def entropy(self) -> Values:
-        """Return the entropy in bits, exactly 0 for a single value."""
-        total = self.sum(self.times)
-        bits = np.log2(np.maximum(total, 1)) - self.mean(np.log2(self.times))
-        bits[self.rows[self.starts[self.sizes == 1]]] = 0
-        return bits
-
-    def array_variance(self, lengths: Values) -> Values:
-        """Return the variance of the shares as an array that long, zeros among them."""
-        share = self.times / self.spread(self.sum(self.times))
-        above = self.sum((share - self.spread(1 / lengths)) ** 2)
-        empty = np.array(lengths)
-        empty[self.rows[self.starts]] -= self.sizes
-        variance: Values = (above + empty / lengths**2) / lengths
-        return variance
+def _bits(times: Keys, most: int) -> Values:
+    """Return t log2(t) of numbers up to ``most``, looked up where they repeat."""
+    looked_up = most < times.size
+    numbers = (np.arange(most + 1) if looked_up else times).astype(np.float64)
+    found: Values = numbers * np.log2(np.maximum(numbers, 1))
+    return found.take(times) if looked_up else found

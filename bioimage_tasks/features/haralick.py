@@ -2,9 +2,9 @@
 
 An image and labels come in, 13 features an object and direction go out, equal to
 ``mahotas.features.haralick`` on each object's masked crop. mahotas builds dense matrices
-of (levels x levels) an object and direction, whatever the object's size; here every sum
-runs over the distinct pairs of levels, so that the cost follows the pixels. Must not know
-how pairs are counted.
+of (levels x levels) an object and direction, whatever the object's size; here all features
+follow from a few sums over the pairs that occur, so that the cost follows the pixels. Must
+not know how pairs are counted.
 
 Haralick, Shanmugam, Dinstein 1973, doi:10.1109/TSMC.1973.4309314.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from bioimage_tasks.checks import Array, Labels, check_choice
-from bioimage_tasks.features.cooccurrence import Cells, Keys, Pixels
+from bioimage_tasks.features.cooccurrence import Pairs, Pixels, joined
 from bioimage_tasks.features.grey import Levels, grey_levels
 from bioimage_tasks.features.grouped import ratio
 from bioimage_tasks.features.registry import register
@@ -101,56 +101,79 @@ def haralick_by_direction(
     if skip:
         numbers = np.where(levels > 0, numbers, 0)
     pixels = Pixels.of(levels, numbers, distance, count)
+    parts, rows = [], []
     for first, last in pixels.blocks():
-        cells = pixels.cells(steps, first, last)
-        lengths = _lengths(levels, pixels.greatest[first:last], difference)
-        if lengths is not None:
-            lengths = np.tile(lengths, len(steps))
-        table = _features(cells, pixels.bits, lengths)
-        found[first:last] = table.reshape(len(steps), last - first, -1).swapaxes(0, 1)
+        for way, pairs in enumerate(pixels.pairs(steps, first, last)):
+            parts.append(pairs)
+            rows.append(pixels.order[first:last] * len(steps) + way)
+    if parts:
+        place = np.concatenate(rows)
+        lengths = _lengths(levels, pixels, difference)
+        own = None if lengths is None else lengths[place // len(steps)]
+        found.reshape(-1, len(NAMES))[place] = _features(joined(parts), own)
     return found
 
 
-def _lengths(levels: Levels, greatest: Keys, difference: str) -> Values | None:
+def _lengths(levels: Levels, pixels: Pixels, difference: str) -> Values | None:
+    """Return how long the array P(|x - y|) of every object is; None where it is no array."""
     if difference == "difference":
         return None
+    greatest = pixels.greatest()
     if difference == "levels":
         return np.full(len(greatest), float(levels.max()) + 1)
-    return (greatest + 1).astype(np.float64)
+    return greatest.astype(np.float64) + 1
 
 
-def _features(cells: Cells, bits: int, lengths: Values | None) -> Values:
+def _features(pairs: Pairs, lengths: Values | None) -> Values:
     """Return 13 features of every row, an object in a direction; NaN where it has no pairs."""
-    low, high = cells.values >> bits, cells.values & ((1 << bits) - 1)
-    total = cells.sum(cells.times)
-    added = cells.regrouped([low + high], bits + 1)
-    apart = cells.regrouped([high - low], bits)
-    ends = cells.regrouped([low, high], bits)
+    p, total = pairs, pairs.total
     # The matrix holds both orders of a pair: twice the count, on the diagonal in one cell.
-    equal = np.where(low == high, cells.times, 0)
-    energy = ratio(cells.sum((cells.times + equal) * cells.times), 2 * total**2)
-    entropy = cells.entropy() + 1 - ratio(cells.sum(equal), total)
-    variance, contrast = ends.variance(), apart.mean(apart.values**2)
-    single = ends.entropy()
+    energy = ratio(p.squares + p.equal_squares, 2 * total**2)
+    entropy = _entropy(total, p.squares, p.logs) + 1 - ratio(p.equal, total)
+    variance = _variance(2 * total, p.ends_first, p.ends_second)
+    contrast = ratio(p.apart_second, total)
+    single = _entropy(2 * total, p.ends_squares, p.ends_logs)
     known = 2 * single - entropy
     columns = [
         energy,
         contrast,
         1 - ratio(contrast, 2 * variance),
         variance,
-        apart.mean(1 / (1.0 + apart.values**2)),
-        added.mean(added.values),
-        added.variance(),
-        added.entropy(),
+        ratio(p.apart_close, total),
+        ratio(p.ends_first, total),
+        _variance(total, p.ends_first, 2 * p.ends_second - p.apart_second),
+        _entropy(total, p.added_squares, p.added_logs),
         entropy,
-        apart.variance() if lengths is None else apart.array_variance(lengths),
-        apart.entropy(),
+        _variance(total, p.apart_first, p.apart_second)
+        if lengths is None
+        else _array_variance(total, p.apart_squares, lengths),
+        _entropy(total, p.apart_squares, p.apart_logs),
         ratio(-known, single),
         np.sqrt(np.maximum(0, 1 - np.exp(-2 * known))),
     ]
     table = np.stack(columns, axis=1)
     table[total == 0] = np.nan
     return table
+
+
+def _entropy(total: Values, squares: Values, logs: Values) -> Values:
+    """Return the entropy in bits, exactly 0 for a single value."""
+    bits = np.log2(np.maximum(total, 1)) - ratio(logs, total)
+    return np.where(squares == total**2, 0.0, bits)
+
+
+def _variance(total: Values, first: Values, second: Values) -> Values:
+    """Return the variance of the value: squares around the nearest whole number are exact."""
+    middle = np.rint(ratio(first, total))
+    squares = second - 2 * middle * first + middle**2 * total
+    return ratio(squares, total) - ratio(first - middle * total, total) ** 2
+
+
+def _array_variance(total: Values, squares: Values, lengths: Values) -> Values:
+    """Return the variance of the shares as an array that long, zeros among them."""
+    middle = np.rint(total / lengths)
+    around = (squares - 2 * middle * total) / lengths + middle**2
+    return ratio(around - (total / lengths - middle) ** 2, total**2)
 
 
 @register("haralick", dimensions=(2, 3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bioimage_tasks.features import compute, cooccurrence
-from bioimage_tasks.features.haralick import NAMES, haralick_by_direction
+from bioimage_tasks.features.haralick import NAMES, STEPS_2D, haralick_by_direction
 
 #: mahotas cancels where two nearly equal numbers are subtracted; beyond that it is 1e-9.
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
@@ -62,6 +62,49 @@ def test_random_objects_by_table_and_by_sort(levels, monkeypatch):
         monkeypatch.setattr(cooccurrence, "BLOCK", block)
         ours = haralick_by_direction(image.astype(np.int32), labels)
         np.testing.assert_allclose(ours, theirs, **CLOSE)
+
+
+def of_dense_matrices(levels, labels, step):
+    """Return energy, contrast, sum variance and entropies of objects, zeros and all."""
+    found = np.full((labels.max(), 5), np.nan)
+    height, width = levels.shape
+    for number in range(1, labels.max() + 1):
+        counts = {}
+        for row, column in np.argwhere(labels == number):
+            far = (row + step[0], column + step[1])
+            if 0 <= far[0] < height and 0 <= far[1] < width and labels[far] == number:
+                pair = (int(levels[row, column]), int(levels[far]))
+                for way in (pair, pair[::-1]):
+                    counts[way] = counts.get(way, 0) + 1
+        if not counts:
+            continue
+        x, y = np.array(list(counts), dtype=float).T
+        p = np.array(list(counts.values())) / sum(counts.values())
+        sums, places = np.unique(x + y, return_inverse=True)
+        of_sums = np.bincount(places, p)
+        found[number - 1] = (
+            (p**2).sum(),
+            (p * (x - y) ** 2).sum(),
+            (of_sums * sums**2).sum() - (of_sums * sums).sum() ** 2,
+            -(of_sums * np.log2(of_sums)).sum(),
+            -(p * np.log2(p)).sum(),
+        )
+    return found
+
+
+@pytest.mark.parametrize("top", [2, 256, 257, 65536, 100_000])
+def test_objects_of_all_sizes_with_their_zeros_against_dense_matrices(top):
+    """One pixel, a line, a labyrinth of background, and most of the image; some labels unused."""
+    rng = np.random.default_rng(top)
+    levels = rng.integers(0, top, (23, 31)).astype(np.int32)
+    levels[:9] = levels[:9] // (top // 2) * (top - 1)  # the same pairs again and again
+    labels = np.full(levels.shape, 3)
+    labels[0, 0], labels[2, 4:9], labels[5:9, 5:9] = 1, 2, 5
+    labels[12:20, 12:20] = rng.integers(0, 2, (8, 8)) * 7
+    ours = haralick_by_direction(levels, labels, ignore_zeros=False)
+    for way, step in enumerate(STEPS_2D):
+        theirs = of_dense_matrices(levels, labels, step)
+        np.testing.assert_allclose(ours[:, way][:, [0, 1, 6, 7, 8]], theirs, rtol=1e-9, atol=1e-9)
 
 
 def test_a_whole_image_and_a_volume(field):
