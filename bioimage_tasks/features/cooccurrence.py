@@ -41,9 +41,9 @@ class Pairs(NamedTuple):
     added_logs: Values
     apart_first: Values  # over high - low
     apart_second: Values
-    apart_close: Values
     apart_squares: Values
     apart_logs: Values
+    apart_close: Values
     ends_first: Values  # over low and over high
     ends_second: Values
     ends_squares: Values
@@ -114,16 +114,14 @@ class Pixels:
         kind: type[np.integer[Any]] = np.int64
         if self.bits <= 16:
             kind = np.uint16 if self.bits <= 8 else np.uint32
-        level = (own & mask).astype(kind)
+        block = _Block((own & mask).astype(kind), sizes, self.bits)
         for step in steps:
             offset = sum(way * stride for way, stride in zip(step, self.strides, strict=True))
             there = self.both.take(place + offset, mode="clip")
             same = (own ^ there) <= mask
             # What is no pair becomes one of two zeros and is taken off from these again.
             other = (there & mask).astype(kind) * same
-            odd = same.shape[1] - np.count_nonzero(same, axis=1)
-            one = level * same
-            yield _summed(one, other, odd, self.bits)
+            yield block.summed(block.levels * same, other, np.flatnonzero(filled & ~same))
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
@@ -131,34 +129,55 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
     return Pairs(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _summed(one: Whole, other: Whole, odd: Keys, bits: int) -> Pairs:
-    """Sum up pairs of levels, a row each, of which ``odd`` pairs of zeros are none.
+class _Block:
+    """Objects as the rows of a matrix of levels, zeros behind the pixels of each."""
 
-    One sort finds equal pairs and equal sums: low + high with high - low behind it, whose
-    last bit is known from the sum, has twice as many bits as a level.
-    """
-    rows, width = one.shape
-    apart = np.maximum(one, other) - np.minimum(one, other)
-    codes = (one + other) << (bits - 1) | apart >> 1
-    # Radix sort where there is one: it needs no vector instructions to be fast.
-    codes.sort(axis=1, kind="stable" if codes.itemsize == 2 else None)
-    flat = codes.ravel()
-    places, times, starts = _runs(flat, odd)
-    _, sums, firsts = _runs(flat >> (bits - 1), odd)
-    equal = np.flatnonzero(flat[places] & ((1 << bits) - 1) == 0)
-    owner = np.searchsorted(starts, equal, side="right") - 1
-    top = max(int(one.max()), int(other.max())) + 1
-    return Pairs(
-        (width - odd).astype(np.float64),
-        np.bincount(owner, times[equal], minlength=rows).astype(np.float64),
-        np.add.reduceat(times**2, starts).astype(np.float64),
-        np.bincount(owner, times[equal] ** 2, minlength=rows).astype(np.float64),
-        np.add.reduceat(_bits(times, width), starts),
-        np.add.reduceat(sums**2, firsts).astype(np.float64),
-        np.add.reduceat(_bits(sums, width), firsts),
-        *_spread([apart], odd, top, close=True),
-        *_spread([one, other], odd, top),
-    )
+    def __init__(self, levels: Whole, sizes: Whole, bits: int) -> None:
+        self.levels, self.bits = levels, bits
+        self.spare = levels.shape[1] - sizes
+        self.top = int(levels.max()) + 1
+        # Tables where these are not much longer than the rows, else all is sorted.
+        self.table: Keys | None = None
+        if self.top <= 4 * levels.shape[1]:
+            self.table = _table(levels, self.spare, self.top)
+
+    def summed(self, one: Whole, other: Whole, alone: Keys) -> Pairs:
+        """Sum up pairs of levels, two zeros where there is none; ``alone``: pixels without.
+
+        One sort finds equal pairs and equal sums: low + high with high - low behind it, whose
+        last bit is known from the sum, has twice as many bits as a level.
+        """
+        rows, width = one.shape
+        owner = alone // width
+        odd = self.spare + np.bincount(owner, minlength=rows)
+        apart = np.maximum(one, other) - np.minimum(one, other)
+        codes = (one + other) << (self.bits - 1) | apart >> 1
+        # Radix sort where there is one: it needs no vector instructions to be fast.
+        codes.sort(axis=1, kind="stable" if codes.itemsize == 2 else None)
+        flat = codes.ravel()
+        places, times, starts = _runs(flat, odd)
+        _, sums, firsts = _runs(flat >> (self.bits - 1), odd)
+        equal = np.flatnonzero(flat[places] & ((1 << self.bits) - 1) == 0)
+        row = np.searchsorted(starts, equal, side="right") - 1
+        if self.table is None:
+            spread = *_of_sorted(apart, odd), *_of_sorted(np.hstack([one, other]), 2 * odd)[:4]
+        else:
+            # The levels of all pixels are known: a few have no partner.
+            gone = np.bincount(
+                owner * self.top + self.levels.ravel()[alone], minlength=self.table.size
+            )
+            ends = self.table - gone.reshape(rows, -1) + _table(other, odd, self.top)
+            spread = *_of_table(_table(apart, odd, self.top)), *_of_table(ends)[:4]
+        return Pairs(
+            (width - odd).astype(np.float64),
+            np.bincount(row, times[equal], minlength=rows).astype(np.float64),
+            np.add.reduceat(times**2, starts).astype(np.float64),
+            np.bincount(row, times[equal] ** 2, minlength=rows).astype(np.float64),
+            np.add.reduceat(_bits(times, width), starts),
+            np.add.reduceat(sums**2, firsts).astype(np.float64),
+            np.add.reduceat(_bits(sums, width), firsts),
+            *spread,
+        )
 
 
 def _runs(flat: Whole, odd: Keys) -> tuple[Keys, Keys, Keys]:
@@ -179,39 +198,34 @@ def _runs(flat: Whole, odd: Keys) -> tuple[Keys, Keys, Keys]:
     return places, times, starts
 
 
-def _table(parts: Sequence[Whole], odd: Keys, top: int) -> Keys:
-    """Return how often every value below ``top`` occurs in every row."""
-    rows = len(odd)
-    base = (np.arange(rows) * top)[:, None]
-    table = np.zeros(rows * top, dtype=np.int64)
-    for part in parts:
-        table += np.bincount((base + part).ravel(), minlength=rows * top)
-    table[::top] -= len(parts) * odd
-    return table.reshape(rows, top)
+def _table(values: Whole, odd: Keys, top: int) -> Keys:
+    """Return how often every value below ``top`` occurs in every row, but for odd zeros."""
+    rows = len(values)
+    keys = (np.arange(rows) * top)[:, None] + values
+    table = np.bincount(keys.ravel(), minlength=rows * top).reshape(rows, top)
+    table[:, 0] -= odd
+    return table
 
 
-def _spread(parts: Sequence[Whole], odd: Keys, top: int, close: bool = False) -> tuple[Values, ...]:
-    """Return first, second, close (if wanted), squares and logs of values below ``top``.
+def _of_table(table: Keys) -> tuple[Values, ...]:
+    """Return first, second, squares, logs and close of every row."""
+    first, second, close = (table.astype(np.float64) @ _weights(np.arange(table.shape[1])).T).T
+    squares = np.einsum("ij,ij->i", table, table).astype(np.float64)
+    return first, second, squares, _bits(table, int(table.max())).sum(1), close
 
-    Counted in a table where that is not much longer than the values, else by sorting them.
-    """
-    most = len(parts) * parts[0].shape[1]
-    if len(odd) * top <= 4 * len(odd) * most:
-        table = _table(parts, odd, top)
-        weights = _weights(np.arange(top), close)
-        squares = np.einsum("ij,ij->i", table, table)
-        sums = (table.astype(np.float64) @ weights.T).T
-        return (*sums, squares.astype(np.float64), _bits(table, most).sum(1))
-    flat = np.sort(np.concatenate(parts, axis=1), axis=1).ravel()
-    places, times, starts = _runs(flat, len(parts) * odd)
-    terms = [*_weights(flat[places], close) * times, times.astype(float) ** 2, _bits(times, most)]
+
+def _of_sorted(values: Whole, odd: Keys) -> tuple[Values, ...]:
+    """Return the same by sorting every row."""
+    flat = np.sort(values, axis=1).ravel()
+    places, times, starts = _runs(flat, odd)
+    first, second, close = _weights(flat[places]) * times
+    terms = first, second, times.astype(np.float64) ** 2, _bits(times, values.shape[1]), close
     return tuple(np.add.reduceat(term, starts) for term in terms)
 
 
-def _weights(values: Whole, close: bool) -> Values:
+def _weights(values: Whole) -> Values:
     own = values.astype(np.float64)
-    squares = own**2
-    return np.stack([own, squares, 1 / (1 + squares)] if close else [own, squares])
+    return np.stack([own, own**2, 1 / (1 + own**2)])
 
 
 def _bits(times: Keys, most: int) -> Values:
