@@ -5,8 +5,6 @@ An image with bright objects comes in, labels go out. Lengths are in object diam
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from bioimage_tasks.checks import (
@@ -14,14 +12,12 @@ from bioimage_tasks.checks import (
     Labels,
     Mask,
     check_choice,
-    check_image,
     check_range,
-    check_varied,
 )
 from bioimage_tasks.segmentation import masks, objects
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
-from bioimage_tasks.segmentation.scale import diameter_or_estimate
+from bioimage_tasks.segmentation.scale import prepared
 
 
 @register("bernsen")
@@ -82,22 +78,17 @@ def bernsen(
     check_choice(name, "border", border, objects.BORDERS)
     check_range(name, "contrast", contrast, 0, 1)
     check_range(name, "split", split, 0, 5)
-    pixels = masks.prepare(check_varied(name, check_image(name, image)))
-    length = diameter_or_estimate(name, diameter, pixels)
-    smoothed = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
+    smoothed, length = prepared(name, image, diameter, smoothing)
     side = masks.odd(check_range(name, "window", window, 0.1, 100) * length)
     mask = bernsen_mask(masks.root(smoothed), side, contrast)
-    solid = masks.fill_holes(mask) if fill else mask
-    labels = (
-        objects.split_touching(solid, split * length, split * length)
-        if split
-        else objects.connected(solid)
-    )
+    labels = objects.parted(mask, length, split, fill=fill)
     return objects.clean(
+        name,
         labels,
         smoothed,
-        min_area=check_range(name, "min_size", min_size, 0, 100) * math.pi / 4 * length**2,
-        min_contrast=check_range(name, "min_contrast", min_contrast, 0, 10),
+        length,
+        min_size=min_size,
+        min_contrast=min_contrast,
         border=border,
     )
 

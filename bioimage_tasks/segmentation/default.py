@@ -9,8 +9,6 @@ the first. Lengths are in object diameters, which the image tells.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from bioimage_tasks.checks import (
@@ -22,7 +20,7 @@ from bioimage_tasks.checks import (
     check_range,
     check_varied,
 )
-from bioimage_tasks.segmentation import haze, masks, objects
+from bioimage_tasks.segmentation import bright, haze, masks, objects
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
 from bioimage_tasks.segmentation.scale import diameter_or_estimate
@@ -87,22 +85,24 @@ def root_contrast(
     check_range(name, "fraction", fraction, 0, 1)
     check_range(name, "looks", looks, 1, 10)
     check_range(name, "split", split, 0, 5)
-    check_range(name, "min_size", min_size, 0, 100)
-    check_range(name, "min_contrast", min_contrast, 0, 10)
     pixels = masks.prepare(check_varied(name, check_image(name, image)))
-    ground = haze.even(pixels)
+    usual = bright.dimmed(pixels)
+    ground = haze.even(usual)
     length = diameter_or_estimate(name, diameter, ground)
     light = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
     side = masks.odd(check_range(name, "window", window, 0.1, 100) * length)
     clear = light if ground is pixels else masks.smooth(ground, smoothing * length)
     level = masks.root(clear)
-    labels = _parted(level > masks.otsu(level), length, 0.06, fill=True)
+    labels = objects.parted(level > masks.otsu(level), length, 0.06, fill=True)
     for _ in range(looks):
-        labels = _parted(own_cut(light, labels, side, fraction), length, split, fill=fill)
+        cut = own_cut(light, labels, side, fraction)
+        labels = objects.parted(cut, length, split, fill=fill)
     return objects.clean(
+        name,
         labels,
         clear,
-        min_area=min_size * math.pi / 4 * length**2,
+        length,
+        min_size=min_size,
         min_contrast=min_contrast,
         border=border,
     )
@@ -130,10 +130,3 @@ def own_cut(pixels: Floats, labels: Labels, window: int, fraction: float) -> Mas
     low = np.sqrt(np.maximum(masks.background(pixels, labels > 0, window), 0))
     cut: Mask = (labels > 0) & (pixels > np.square(low + np.float32(fraction) * (high - low)))
     return cut
-
-
-def _parted(mask: Mask, diameter: float, split: float, *, fill: bool) -> Labels:
-    solid = masks.fill_holes(mask) if fill else mask
-    if split == 0:
-        return objects.connected(solid)
-    return objects.split_touching(solid, split * diameter, split * diameter)

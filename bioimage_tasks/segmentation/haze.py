@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from bioimage_tasks.checks import Mask
-from bioimage_tasks.segmentation.masks import Floats, otsu, root
+from bioimage_tasks.segmentation.masks import Floats, otsu, reduced, root
 from bioimage_tasks.segmentation.scale import typical_diameter
 
 #: Sides of the windows in pixels of the reduced image, from the widest.
@@ -41,7 +41,7 @@ def even(pixels: Floats) -> Floats:
     factor = max(1, -(-max(pixels.shape) // REDUCED_SIDE))
     if min(pixels.shape) < max(8, 2 * factor):
         return pixels
-    small = gaussian_filter(_reduced(pixels, factor), 0.7)
+    small = gaussian_filter(reduced(pixels, factor), 0.7)
     slope = np.hypot(*np.gradient(root(small)))
     ground = np.zeros_like(small)
     tried = [(_outline_slope(_bright(small), slope), ground)]
@@ -78,15 +78,6 @@ def _outline_slope(mask: Mask, slope: Floats) -> float:
 
     outline = mask & ~binary_erosion(mask, border_value=1)
     return float(np.percentile(slope[outline], SHALLOW)) if outline.any() else 0.0
-
-
-def _reduced(pixels: Floats, factor: int) -> Floats:
-    if factor == 1:
-        return pixels
-    height, width = (size // factor for size in pixels.shape)
-    cut = pixels[: height * factor, : width * factor]
-    tiles: Floats = cut.reshape(height, factor, width, factor).mean((1, 3), dtype=np.float32)
-    return tiles
 
 
 def _enlarged(ground: Floats, factor: int, shape: tuple[int, ...]) -> Floats:

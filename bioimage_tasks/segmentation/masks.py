@@ -30,6 +30,16 @@ def prepare(image: Array) -> Floats:
     return above
 
 
+def reduced(pixels: Floats, factor: int) -> Floats:
+    """Return the means of tiles of ``factor`` pixels a side; what does not fill one is cut."""
+    if factor == 1:
+        return pixels
+    height, width = (size // factor for size in pixels.shape)
+    cut = pixels[: height * factor, : width * factor]
+    tiles: Floats = cut.reshape(height, factor, width, factor).mean((1, 3), dtype=np.float32)
+    return tiles
+
+
 def smooth(pixels: Floats, sigma: float) -> Floats:
     """Return the image under a Gaussian of ``sigma`` pixels; 0 returns it as it is."""
     from scipy.ndimage import gaussian_filter

@@ -7,12 +7,15 @@ the mask was made.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from bioimage_tasks.checks import Labels, Mask, check_choice, sequential
+from bioimage_tasks.checks import Labels, Mask, check_choice, check_range, sequential
+from bioimage_tasks.segmentation.bright import dimmed
+from bioimage_tasks.segmentation.hills import hills
 from bioimage_tasks.segmentation.masks import Floats, background, fill_holes, otsu, root
 
 #: What becomes of objects that touch the border.
@@ -51,33 +54,8 @@ def connected(mask: Mask, *, corners: bool = False) -> Labels:
     return labels
 
 
-def seeds_of(surface: Floats, mask: Mask, depth: float, sigma: float) -> Labels:
-    """Return one seed per maximum that stands at least ``depth`` above its passes.
-
-    The h-maxima of Soille, Morphological Image Analysis, 2nd ed., section 6.3 (2004).
-    Every connected part of the mask gets a seed. ``sigma`` is the smoothing that the
-    surface went through: samples closer than half of it add nothing, so they are skipped.
-    """
-    from skimage.morphology import local_maxima, reconstruction
-
-    step = max(1, int(sigma / 2))
-    sampled = np.ascontiguousarray(surface[::step, ::step])
-    lowered = sampled - np.float32(depth)
-    kept = reconstruction(lowered, sampled, method="dilation").astype(np.float32)
-    seeds = np.zeros(mask.shape, dtype=np.int32)
-    tops = local_maxima(kept) & mask[::step, ::step]
-    # The flat top of a maximum may hang together by corners only: still one seed.
-    seeds[::step, ::step] = connected(tops, corners=True)
-    parts = connected(mask)
-    seeded = np.zeros(int(parts.max()) + 1, dtype=bool)
-    seeded[parts[seeds > 0]] = True
-    forgotten = (parts > 0) & ~seeded[parts]
-    seeds[forgotten] = int(seeds.max()) + parts[forgotten]
-    return seeds
-
-
 def split_touching(mask: Mask, sigma: float, depth: float) -> Labels:
-    """Part touching objects at their necks: watershed on the smoothed distance map.
+    """Part touching objects at their necks: the hills of the smoothed distance map.
 
     Parameters
     ----------
@@ -89,8 +67,15 @@ def split_touching(mask: Mask, sigma: float, depth: float) -> Labels:
     """
     from scipy.ndimage import gaussian_filter
 
-    depths: Floats = gaussian_filter(distance_map(mask), sigma) * mask
-    return flood(depths, mask, seeds_of(depths, mask, depth, sigma))
+    return hills(gaussian_filter(distance_map(mask), sigma), mask, depth)
+
+
+def parted(mask: Mask, diameter: float, split: float, *, fill: bool) -> Labels:
+    """Return the objects of a mask, filled when asked, parted at necks of ``split`` diameters."""
+    solid = fill_holes(mask) if fill else mask
+    if split == 0:
+        return connected(solid)
+    return split_touching(solid, split * diameter, split * diameter)
 
 
 def flood(surface: Floats, mask: Mask, seeds: Labels) -> Labels:
@@ -104,11 +89,11 @@ def flood(surface: Floats, mask: Mask, seeds: Labels) -> Labels:
 def contrast_mask(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
     """Return a mask in which every object is cut at a share of its own contrast.
 
-    A first mask (Otsu of the square root) is parted into objects; a pixel of
-    an object stays when it lies above ``fraction`` of the way
-    from the background within ``window`` pixels to that object's mean.
+    A first mask (Otsu of the square root, the few that outshine the rest brought down) is
+    parted into objects; a pixel of an object stays when it lies above ``fraction`` of the
+    way from the background within ``window`` pixels to that object's mean.
     """
-    level = root(pixels)
+    level = root(dimmed(pixels))
     first = fill_holes(level > otsu(level))
     if not first.any():
         return first
@@ -122,29 +107,43 @@ def contrast_mask(pixels: Floats, diameter: float, window: int, fraction: float)
 
 
 def clean(
-    labels: Labels, pixels: Floats, *, min_area: float, min_contrast: float, border: str
+    function: str,
+    labels: Labels,
+    pixels: Floats,
+    diameter: float,
+    *,
+    min_size: float,
+    min_contrast: float,
+    border: str,
 ) -> Labels:
     """Drop objects that are small, dim or, when asked, cut by the border.
 
     Parameters
     ----------
+    function : str
+        Of the method, for errors.
     labels : numpy.ndarray of int32
     pixels : numpy.ndarray of float32
         The image, for the brightness of the objects.
-    min_area : float
-        Pixels; for objects at the border :data:`BORDER_SHARE` of it.
+    diameter : float
+        Usual diameter of an object, pixels.
+    min_size : float
+        Least area, as a share of a disc of one diameter; for objects at the border
+        :data:`BORDER_SHARE` of it.
     min_contrast : float
         Least brightness above the background, as a share of the median object's.
     border : str
         ``"keep"`` or ``"clear"``.
     """
-    check_choice("clean", "border", border, BORDERS)
+    check_choice(function, "border", border, BORDERS)
+    least = check_range(function, "min_size", min_size, 0, 100) * math.pi / 4 * diameter**2
+    check_range(function, "min_contrast", min_contrast, 0, 10)
     count = int(labels.max())
     if count == 0:
         return labels
     area = np.bincount(labels.ravel(), minlength=count + 1)
     cut = _at_border(labels, count)
-    keep = (area > 0) & (area >= np.where(cut, BORDER_SHARE * min_area, min_area))
+    keep = (area > 0) & (area >= np.where(cut, BORDER_SHARE * least, least))
     keep[0] = False
     if min_contrast > 0 and keep.any():
         contrast = _contrast(labels, pixels, area)

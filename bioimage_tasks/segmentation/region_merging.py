@@ -19,15 +19,13 @@ from bioimage_tasks.checks import (
     Labels,
     Mask,
     check_choice,
-    check_image,
     check_range,
-    check_varied,
 )
 from bioimage_tasks.segmentation import masks, objects
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.merging_measures import Pieces, object_row, pieces_of
 from bioimage_tasks.segmentation.registry import register
-from bioimage_tasks.segmentation.scale import diameter_or_estimate
+from bioimage_tasks.segmentation.scale import prepared
 from bioimage_tasks.segmentation.seeds import find_seeds
 
 #: Deviation of log2(diameter over the usual one): halves and doubles are two deviations off.
@@ -93,17 +91,17 @@ def region_merging(
     check_range(name, "fraction", fraction, 0, 1)
     check_range(name, "model_weight", model_weight, 0, 100)
     check_range(name, "gradient_weight", gradient_weight, 0, 100)
-    pixels = masks.prepare(check_varied(name, check_image(name, image)))
-    length = diameter_or_estimate(name, diameter, pixels)
-    smoothed = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
+    smoothed, length = prepared(name, image, diameter, smoothing)
     mask = objects.contrast_mask(smoothed, length, masks.odd(3 * length), fraction)
     parts = _over_segment(masks.fill_holes(mask) if fill else mask, length, over)
     merged = merge(parts, smoothed, length, model_weight, gradient_weight)
     return objects.clean(
+        name,
         merged,
         smoothed,
-        min_area=check_range(name, "min_size", min_size, 0, 100) * math.pi / 4 * length**2,
-        min_contrast=check_range(name, "min_contrast", min_contrast, 0, 10),
+        length,
+        min_size=min_size,
+        min_contrast=min_contrast,
         border=border,
     )
 

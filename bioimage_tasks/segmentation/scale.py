@@ -1,7 +1,8 @@
 """The size of the objects in an image, so that all other lengths can follow it.
 
 An image comes in, a diameter in pixels goes out. Works on a reduced copy: bright areas
-are found by Otsu's threshold of the square root, narrowed by local contrast once a first
+are found by Otsu's threshold of the square root (a few objects much brighter than the rest
+are brought down before), narrowed by local contrast once a first
 diameter is known, and the inscribed radii at the peaks of their distance map give the
 diameter (their median, weighted by area, so that specks do not count).
 
@@ -13,7 +14,16 @@ from __future__ import annotations
 import numpy as np
 
 from bioimage_tasks.checks import Array, Mask, check_image, check_range, check_varied
-from bioimage_tasks.segmentation.masks import Floats, contrast_in, otsu, prepare, root
+from bioimage_tasks.segmentation.bright import dimmed
+from bioimage_tasks.segmentation.masks import (
+    Floats,
+    contrast_in,
+    otsu,
+    prepare,
+    reduced,
+    root,
+    smooth,
+)
 
 #: The image is reduced until its longer side has at most this many pixels.
 REDUCED_SIDE = 512
@@ -43,6 +53,37 @@ def estimate_diameter(image: Array) -> float:
     return estimate(prepare(array))
 
 
+def prepared(
+    function: str, image: Array, diameter: float | None, smoothing: float
+) -> tuple[Floats, float]:
+    """Return the image as methods want it, and the length that all others follow.
+
+    Parameters
+    ----------
+    function : str
+        Of the method, for errors.
+    image : array_like
+        Shape (height, width), bright objects on a darker background, any real dtype.
+    diameter : float, optional
+        Pixels; estimated when not given.
+    smoothing : float
+        Sigma of a Gaussian, in diameters; 0 for none.
+
+    Returns
+    -------
+    tuple of (numpy.ndarray of float32, float)
+        Smoothed pixels, the darkest about 0, and the diameter in pixels.
+
+    Raises
+    ------
+    ValueError
+        The image is not 2D, empty, constant or not finite, or a value is out of range.
+    """
+    pixels = prepare(check_varied(function, check_image(function, image)))
+    length = diameter_or_estimate(function, diameter, pixels)
+    return smooth(pixels, check_range(function, "smoothing", smoothing, 0, 5) * length), length
+
+
 def diameter_or_estimate(function: str, diameter: float | None, pixels: Floats) -> float:
     """Return the diameter given, checked, or an estimate."""
     if diameter is None:
@@ -54,7 +95,9 @@ def estimate(pixels: Floats) -> float:
     """Estimate the diameter from prepared pixels (see :func:`estimate_diameter`)."""
     from scipy.ndimage import gaussian_filter
 
-    small, factor = _reduce(pixels)
+    factor = max(1, -(-max(pixels.shape) // REDUCED_SIDE))
+    factor = 1 if min(pixels.shape) < factor else factor
+    small = reduced(dimmed(pixels), factor)
     fallback = max(min(small.shape) / 8, 2.0)
     smoothed = gaussian_filter(small, 0.7)
     mask = _bright(smoothed)
@@ -70,18 +113,6 @@ def estimate(pixels: Floats) -> float:
 def _bright(pixels: Floats) -> Mask:
     level = root(pixels)
     return level > otsu(level)
-
-
-def _reduce(pixels: Floats) -> tuple[Floats, int]:
-    factor = max(1, -(-max(pixels.shape) // REDUCED_SIDE))
-    if factor == 1 or min(pixels.shape) < factor:
-        return pixels, 1
-    height, width = (size // factor for size in pixels.shape)
-    top, left = ((size % factor) // 2 for size in pixels.shape)
-    cut = pixels[top : top + height * factor, left : left + width * factor]
-    tiles = cut.reshape(height, factor, width, factor)
-    reduced: Floats = tiles.mean((1, 3), dtype=np.float32)
-    return reduced, factor
 
 
 def typical_diameter(mask: Mask, reach: int) -> float | None:

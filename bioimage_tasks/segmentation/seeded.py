@@ -6,7 +6,6 @@ is chosen by a parameter. Lengths are in object diameters.
 
 from __future__ import annotations
 
-import math
 import warnings
 
 import numpy as np
@@ -16,14 +15,12 @@ from bioimage_tasks.checks import (
     Labels,
     Mask,
     check_choice,
-    check_image,
     check_range,
-    check_varied,
 )
 from bioimage_tasks.segmentation import masks, objects
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
-from bioimage_tasks.segmentation.scale import diameter_or_estimate
+from bioimage_tasks.segmentation.scale import prepared
 from bioimage_tasks.segmentation.seeds import SEED_RULES, find_seeds
 
 #: The walker solves an equation a pixel: its image is reduced to about so many pixels a
@@ -91,7 +88,15 @@ def seeded_watershed(
     marks = find_seeds(pixels, mask, length, rule=seeds, depth=depth, apart=apart)
     surface = masks.smooth(objects.distance_map(mask), 0.08 * length)
     labels = objects.flood(surface, mask, marks)
-    return _clean(name, labels, pixels, length, min_size, min_contrast, border)
+    return objects.clean(
+        name,
+        labels,
+        pixels,
+        length,
+        min_size=min_size,
+        min_contrast=min_contrast,
+        border=border,
+    )
 
 
 @register("random-walker")
@@ -144,7 +149,15 @@ def random_walker(
     pixels, mask, length = _mask(name, image, diameter, smoothing, fraction, fill)
     marks = find_seeds(pixels, mask, length, rule=seeds, depth=depth, apart=apart)
     labels = _walk(pixels, mask, marks, length, beta)
-    return _clean(name, labels, pixels, length, min_size, min_contrast, border)
+    return objects.clean(
+        name,
+        labels,
+        pixels,
+        length,
+        min_size=min_size,
+        min_contrast=min_contrast,
+        border=border,
+    )
 
 
 def _mask(
@@ -156,30 +169,9 @@ def _mask(
     fill: bool,
 ) -> tuple[Floats, Mask, float]:
     check_range(name, "fraction", fraction, 0, 1)
-    pixels = masks.prepare(check_varied(name, check_image(name, image)))
-    length = diameter_or_estimate(name, diameter, pixels)
-    smoothed = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
+    smoothed, length = prepared(name, image, diameter, smoothing)
     mask = objects.contrast_mask(smoothed, length, masks.odd(3 * length), fraction)
     return smoothed, masks.fill_holes(mask) if fill else mask, length
-
-
-def _clean(
-    name: str,
-    labels: Labels,
-    pixels: Floats,
-    diameter: float,
-    min_size: float,
-    min_contrast: float,
-    border: str,
-) -> Labels:
-    disc = math.pi / 4 * diameter**2
-    return objects.clean(
-        labels,
-        pixels,
-        min_area=check_range(name, "min_size", min_size, 0, 100) * disc,
-        min_contrast=check_range(name, "min_contrast", min_contrast, 0, 10),
-        border=border,
-    )
 
 
 def _walk(pixels: Floats, mask: Mask, marks: Labels, diameter: float, beta: float) -> Labels:

@@ -7,7 +7,6 @@ across magnifications.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -17,14 +16,12 @@ from bioimage_tasks.checks import (
     Labels,
     Mask,
     check_choice,
-    check_image,
     check_range,
-    check_varied,
 )
 from bioimage_tasks.segmentation import masks, objects
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
-from bioimage_tasks.segmentation.scale import diameter_or_estimate
+from bioimage_tasks.segmentation.scale import prepared
 
 
 @register("global-threshold")
@@ -83,12 +80,20 @@ def global_threshold(
     name = "global_threshold"
     check_choice(name, "rule", rule, tuple(masks.GLOBAL_RULES))
     check_range(name, "power", power, np.nextafter(0.0, 1.0), 1.0)
-    pixels = masks.prepare(check_varied(name, check_image(name, image)))
-    length = diameter_or_estimate(name, diameter, pixels)
-    smoothed = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
+    check_range(name, "split", split, 0, 5)
+    smoothed, length = prepared(name, image, diameter, smoothing)
     level = smoothed if power == 1 else _raised(smoothed, power)
     mask = level > masks.global_level(level, rule)
-    return _finish(name, mask, smoothed, length, fill, split, min_size, min_contrast, border)
+    labels = objects.parted(mask, length, split, fill=fill)
+    return objects.clean(
+        name,
+        labels,
+        smoothed,
+        length,
+        min_size=min_size,
+        min_contrast=min_contrast,
+        border=border,
+    )
 
 
 def _raised(pixels: Floats, power: float) -> Floats:
@@ -145,12 +150,20 @@ def local_threshold(
     name = "local_threshold"
     check_choice(name, "rule", rule, tuple(_LOCAL_RULES))
     check_range(name, "fraction", fraction, 0.0, 1.0)
-    pixels = masks.prepare(check_varied(name, check_image(name, image)))
-    length = diameter_or_estimate(name, diameter, pixels)
-    smoothed = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
+    check_range(name, "split", split, 0, 5)
+    smoothed, length = prepared(name, image, diameter, smoothing)
     side = masks.odd(check_range(name, "window", window, 0.1, 100) * length)
     mask = _LOCAL_RULES[rule](smoothed, length, side, fraction)
-    return _finish(name, mask, smoothed, length, fill, split, min_size, min_contrast, border)
+    labels = objects.parted(mask, length, split, fill=fill)
+    return objects.clean(
+        name,
+        labels,
+        smoothed,
+        length,
+        min_size=min_size,
+        min_contrast=min_contrast,
+        border=border,
+    )
 
 
 def _contrast(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
@@ -188,29 +201,3 @@ _LOCAL_RULES: dict[str, Callable[[Floats, float, int, float], Mask]] = {
     "gaussian": _above_gaussian,
     "sauvola": _sauvola,
 }
-
-
-def _finish(
-    name: str,
-    mask: Mask,
-    pixels: Floats,
-    diameter: float,
-    fill: bool,
-    split: float,
-    min_size: float,
-    min_contrast: float,
-    border: str,
-) -> Labels:
-    check_range(name, "split", split, 0, 5)
-    check_range(name, "min_size", min_size, 0, 100)
-    check_range(name, "min_contrast", min_contrast, 0, 10)
-    check_choice(name, "border", border, objects.BORDERS)
-    solid = masks.fill_holes(mask) if fill else mask
-    if split:
-        labels = objects.split_touching(solid, split * diameter, split * diameter)
-    else:
-        labels = objects.connected(solid)
-    disc = math.pi / 4 * diameter**2
-    return objects.clean(
-        labels, pixels, min_area=min_size * disc, min_contrast=min_contrast, border=border
-    )

@@ -7,8 +7,6 @@ Source of the idea: Meyer and Beucher 1990, doi:10.1016/1047-3203(90)90014-M.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from bioimage_tasks.checks import (
@@ -16,14 +14,13 @@ from bioimage_tasks.checks import (
     Labels,
     Mask,
     check_choice,
-    check_image,
     check_range,
-    check_varied,
 )
 from bioimage_tasks.segmentation import masks, objects
+from bioimage_tasks.segmentation.hills import hills
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
-from bioimage_tasks.segmentation.scale import diameter_or_estimate
+from bioimage_tasks.segmentation.scale import prepared
 
 MARKERS = ("distance", "intensity", "both")
 
@@ -88,21 +85,19 @@ def watershed(
     check_range(name, "depth", depth, 0, 5)
     check_range(name, "marker_smoothing", marker_smoothing, 0, 5)
     check_range(name, "fraction", fraction, 0, 1)
-    pixels = masks.prepare(check_varied(name, check_image(name, image)))
-    length = diameter_or_estimate(name, diameter, pixels)
-    smoothed = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
+    smoothed, length = prepared(name, image, diameter, smoothing)
     mask = objects.contrast_mask(smoothed, length, masks.odd(3 * length), fraction)
     if fill:
         mask = masks.fill_holes(mask)
-    sigma = marker_smoothing * length
-    surface = _surface(smoothed, mask, markers, length, sigma)
-    seeds = objects.seeds_of(surface, mask, depth * length, sigma)
-    labels = objects.flood(surface, mask, seeds)
+    surface = _surface(smoothed, mask, markers, length, marker_smoothing * length)
+    labels = hills(surface, mask, depth * length)
     return objects.clean(
+        name,
         labels,
         smoothed,
-        min_area=check_range(name, "min_size", min_size, 0, 100) * math.pi / 4 * length**2,
-        min_contrast=check_range(name, "min_contrast", min_contrast, 0, 10),
+        length,
+        min_size=min_size,
+        min_contrast=min_contrast,
         border=border,
     )
 

@@ -40,20 +40,6 @@ def test_the_distance_map_is_scipys(field):
     assert np.allclose(objects.distance_map(mask), distance_transform_edt(mask), atol=1e-5)
 
 
-def test_seeds_are_those_of_scikit_images_h_maxima(field):
-    """As many seeds as h-maxima has regions, each inside one of them (no part forgotten)."""
-    from scipy.ndimage import gaussian_filter, label
-    from skimage.morphology import h_maxima
-
-    mask = field[1] > 0
-    surface = gaussian_filter(objects.distance_map(mask), 2) * mask
-    theirs, count = label(h_maxima(surface.astype(float), 1.5), np.ones((3, 3)))
-    seeds = objects.seeds_of(surface, mask, 1.5, 0)
-    parts, total = label(mask)
-    without = set(range(1, total + 1)) - set(np.unique(parts[theirs > 0]))
-    assert len(np.unique(seeds)) - 1 == count + len(without)
-
-
 def test_two_touching_discs_are_parted_and_one_is_not():
     rows, columns = np.mgrid[:60, :90]
     two = np.minimum((columns - 30) ** 2, (columns - 58) ** 2) + (rows - 30) ** 2 <= 16**2
