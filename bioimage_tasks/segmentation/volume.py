@@ -55,8 +55,9 @@ def volume_watershed(
         Shape (depth, height, width), bright objects on a darker background, any real dtype.
     spacing : tuple of 3 floats, optional
         Size of a voxel along each axis, in any one unit. When not given pixels are squares
-        of size 1, and planes are as far apart as makes the objects as deep as they are wide:
-        :func:`bioimage_tasks.segmentation.voxels.plane_distance`.
+        of size 1, and the distance of planes is guessed from how often outlines are crossed
+        along each axis: :func:`bioimage_tasks.segmentation.voxels.steps_or_estimate`. Blur
+        misleads that guess, so give what is known.
     diameter : float, optional
         Usual diameter of an object in the unit of ``spacing``; estimated when not given.
     fraction : float

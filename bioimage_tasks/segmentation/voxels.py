@@ -22,6 +22,10 @@ Steps = tuple[float, ...]
 DIAMETER_PER_RADIUS = 2.3
 #: Planes are taken to be so much to so much further apart than pixels.
 PLANES = (0.5, 8.0)
+#: Blur makes objects seem deeper and planes nearer, by up to a half in a wide field. Taken for
+#: too far apart they cost little, taken for too near they run together: made-up stacks lose 2
+#: points of F1 by this factor where blur is small, and gain 10 where it is large.
+BLURRED = 1.5
 #: Sigma in pixels before outlines are counted: noise has outlines too. Within planes only,
 #: for an object may be three planes deep.
 QUIET = (0.0, 1.0, 1.0)
@@ -32,13 +36,15 @@ FACE_SHARE = 0.3
 def steps_or_estimate(function: str, spacing: Sequence[float] | None, pixels: Floats) -> Steps:
     """Return the size of a voxel, checked; or (distance of planes, 1, 1) as estimated.
 
+    The estimate is that of :func:`plane_distance`, times :data:`BLURRED`.
+
     Raises
     ------
     ValueError
         Not three positive numbers.
     """
     if spacing is None:
-        return (plane_distance(pixels), 1.0, 1.0)
+        return (BLURRED * plane_distance(pixels), 1.0, 1.0)
     steps = tuple(map(float, spacing))
     if len(steps) != 3 or not all(0 < step < float("inf") for step in steps):
         raise ValueError(
@@ -53,8 +59,8 @@ def plane_distance(pixels: Floats) -> float:
 
     Straight lines cross the outlines of objects without a common direction equally often
     along every axis (Cauchy and Crofton), so the share of neighbours with an outline between
-    them goes with their distance. What blur makes longer in depth is taken for that long:
-    objects are parted best where they are round.
+    them goes with their distance. Objects that blur makes longer in depth seem to lie in
+    nearer planes.
 
     Parameters
     ----------
