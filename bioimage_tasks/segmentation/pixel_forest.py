@@ -29,7 +29,10 @@ from bioimage_tasks.segmentation.pixel_bank import (
 )
 from bioimage_tasks.segmentation.pixel_samples import Samples, sample_pixels
 
-FOREST_KINDS = ("random", "extra")
+FOREST_KINDS = ("random", "extra", "boosted")
+#: Leaves of a boosted tree, and how much of its answer is taken: scikit-learn's usual ones.
+BOOSTED_LEAVES = 31
+BOOSTED_RATE = 0.1
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class PixelForest:
     maps : int
         How many earlier maps it must be given.
     forest : sklearn.ensemble.RandomForestClassifier
+        Or the other kinds' class.
     """
 
     bank: Bank
@@ -86,8 +90,10 @@ def fit_pixels(
     bank : Bank, optional
         The one of the samples.
     kind : str
-        ``random``; or ``extra``, whose trees split at random thresholds (Geurts et al. 2006,
-        doi:10.1007/s10994-006-6226-1): smoother maps, half as fast.
+        ``random``; ``extra``, whose trees split at random thresholds (Geurts et al. 2006,
+        doi:10.1007/s10994-006-6226-1): smoother maps, half as fast; or ``boosted``, whose
+        trees each learn what those before got wrong (Friedman 2001,
+        doi:10.1214/aos/1013203451): the best with many samples, wants 200 trees or more.
     trees : int
     min_leaf : int
         Least pixels of a leaf.
@@ -102,8 +108,6 @@ def fit_pixels(
     ValueError
         No samples, samples of different features, or of one class only.
     """
-    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-
     check_choice("fit_pixels", "kind", kind, FOREST_KINDS)
     widths = {(part.values.shape[1], part.maps) for part in samples}
     if len(widths) != 1:
@@ -119,14 +123,39 @@ def fit_pixels(
             "fit_pixels: pixels of at least two classes are needed; label background as a class "
             f"of its own; got {present}"
         )
+    forest = _forest(kind, trees, min_leaf, seed)
+    with _one_thread():
+        forest.fit(values, classes)
+    return PixelForest(bank or Bank(), present, samples[0].maps, forest)
+
+
+def _forest(kind: str, trees: int, min_leaf: int, seed: int) -> Any:
+    from sklearn.ensemble import (
+        ExtraTreesClassifier,
+        HistGradientBoostingClassifier,
+        RandomForestClassifier,
+    )
+
+    if kind == "boosted":
+        return HistGradientBoostingClassifier(
+            max_iter=trees,
+            learning_rate=BOOSTED_RATE,
+            max_leaf_nodes=BOOSTED_LEAVES,
+            min_samples_leaf=min_leaf,
+            early_stopping=False,
+            random_state=seed,
+        )
     maker = ExtraTreesClassifier if kind == "extra" else RandomForestClassifier
     # The wilder the trees, the more features a split may choose from.
     share = 0.3 if kind == "extra" else "sqrt"
-    forest = maker(
-        trees, min_samples_leaf=min_leaf, max_features=share, random_state=seed, n_jobs=1
-    )
-    forest.fit(values, classes)
-    return PixelForest(bank or Bank(), present, samples[0].maps, forest)
+    return maker(trees, min_samples_leaf=min_leaf, max_features=share, random_state=seed, n_jobs=1)
+
+
+def _one_thread() -> Any:
+    """Return a context in which boosting, too, keeps to one core: workers share the others."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
 
 
 def predict_pixels(
@@ -175,7 +204,8 @@ def predict_pixels(
                 "predict_pixels: the image must have the channels and dimensions of those in "
                 f"training, {model.forest.n_features_in_} features; got {len(stack)}"
             )
-        shares = model.forest.predict_proba(stack.reshape(len(stack), -1).T)
+        with _one_thread():
+            shares = model.forest.predict_proba(stack.reshape(len(stack), -1).T)
         found[(slice(None), *place)] = shares.T.reshape(-1, *stack.shape[1:])
     return found
 

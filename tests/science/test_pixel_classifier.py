@@ -97,7 +97,7 @@ def test_each_sample_has_the_features_of_its_own_pixel():
     assert all(at[tuple(v)] == k for v, k in zip(drawn.values, drawn.classes, strict=True))
 
 
-@pytest.mark.parametrize("kind", ["random", "extra"])
+@pytest.mark.parametrize("kind", ["random", "extra", "boosted"])
 def test_autocontext_hides_an_images_group_from_the_map_it_learns_from(kind, monkeypatch):
     from bioimage_tasks.segmentation import pixel_forest
 
