@@ -3,10 +3,8 @@
     taskgraph execute jugfiles/nets.py -j 2 -- --root FOLDER
     taskgraph execute jugfiles/nets.py -j 2 -- --small
 
-The study of Coelho et al. 2015 (doi:10.1093/bioinformatics/btv156): pixels, regions and SURF
-windows of four scales, and a grid of tiles; forests; one sample left out at a time; nested
-combinations; two humans. FOLDER holds images/ and coverage.csv as that collection does. Q2
-around the training fold's mean flatters; leaks are told around the mean of all.
+The study of Coelho et al. 2015 (doi:10.1093/bioinformatics/btv156), a sample left out at a
+time; nested: each way put on a line, and combinations. FOLDER is laid out as nets-coverage.
 """
 
 import argparse
@@ -47,34 +45,36 @@ def fits(folds):
     return [[tasks.fold(forest, own, truth, one, **how) for one in folds] for own in bags]
 
 
+def combine(name, how, which):
+    chosen = [[own[n] for n in which] for own in (base, inner)]
+    return tasks.combined(*chosen, truth, samples, how, limits=(0.0, 1.0), name=name)
+
+
 args = options()
 images, masks, truth, samples, second = map(list, zip(*fields(args), strict=True))
-names = ("regions", "surf 1", "tiles") if args.small else (*PUBLISHED, *OURS)
-ways = {name: (PUBLISHED | OURS)[name] for name in names}
+ways = PUBLISHED | OURS
+if args.small:
+    ways = {name: ways[name] for name in ("regions", "surf 1", "tiles")}
 trees = 6 if args.small else args.trees
 forest = recipe("forest-regressor", n_estimators=trees, max_features="sqrt", min_samples_leaf=2)
-pictures = list(zip(images, masks, strict=True))
-bags = [[tasks.parts(i, *how[:2], mask, textures=len(how) > 2) for i, mask in pictures]
-        for how in ways.values()]  # fmt: skip
-
+bags = [[tasks.parts(i, *how[:2], mask, textures=len(how) > 2)
+         for i, mask in zip(images, masks, strict=True)] for how in ways.values()]  # fmt: skip
 left_out = leave_one_group_out(samples)
 threes = group_k_fold(samples, max(2, len(images) // 3), by_image=True)
 base, inner, leaky = fits(left_out), fits(pairs(left_out)), fits(threes)
 single = [tasks.gathered(base[n], truth, samples, name=way) for n, way in enumerate(ways)]
 by_image = [tasks.gathered(own, truth, samples, by_image=True) for own in leaky]
-published = [single[n] for n, way in enumerate(ways) if way in PUBLISHED]
-together = [tasks.averaged(published, "mean of published")]
-together += [tasks.combined(base, inner, truth, samples, how, limits=(0.0, 1.0), name=how)
-             for how in ("non-negative", "linear")]  # fmt: skip
-
+published = [n for n, way in enumerate(ways) if way in PUBLISHED]
+together = [combine("mean of published", "line", published)]
+together += [combine(how, how, range(len(ways))) for how in ("non-negative", "linear")]
+together += [combine(f"{way}, on a line", "line", [n]) for n, way in enumerate(ways)]
 rows = [tasks.score_row(*each) for each in zip(single, by_image, strict=True)]
 rows += map(tasks.score_row, together)
 twice = [place for place, share in enumerate(second) if share is not None]
 if len({samples[place] for place in twice}) > 1:
     people = [[own[place] for place in twice] for own in (truth, second, samples)]
     rows += [tasks.score_row(tasks.annotators(*people, "second human"))]
-note = "Coverage is a share of the image; from and to: 95% of a bootstrap over samples."
-tasks.write_scores(rows, f"{args.out}/scores", [note])
+tasks.write_scores(rows, f"{args.out}/scores", ["from, to: 95% of a bootstrap over samples"])
 tasks.draw_residuals([*single, together[1]], f"{args.out}/residuals.png", "share")
 tasks.draw_predictions(together[1], f"{args.out}/predictions.png", "NET coverage (share)")
 tasks.draw_strips([single[-1], together[1]], f"{args.out}/samples.png", "error of coverage (share)")

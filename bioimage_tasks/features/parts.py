@@ -5,8 +5,10 @@ features each, with the part's area and the share of the mask in it. What is lea
 parts, and how their predictions become the image's, is no business of this file.
 
 Four ways, after Coelho et al. 2015, doi:10.1093/bioinformatics/btv156 (pixels, regions,
-SURF) and a plain grid. Regions and tiles are described by Haralick's textures of the camera's grey
-levels, or by textures that do not change with its gain.
+SURF) and a plain grid. Regions and tiles are described by the sets that ``compute`` takes
+when none is named (the camera's grey values: intensity, Haralick's textures, binary
+patterns), or by textures that do not change with its gain. SURF windows lie as there, as
+densely at every scale; beside their descriptors of unit length stand mean and deviation.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ WAYS: Mapping[str, str] = {
 #: Standard deviations of the Gaussians whose differences are the bands, pixels.
 BANDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+#: Distance of the SURF windows, and deviation of the Gaussian that smooths the mask at them
+#: (pixels), as published.
+SURF_STEP = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +84,9 @@ def describe_parts(
         Shape (height, width); above 0 counts as in the mask.
     textures : bool
         Regions and tiles are described by patterns, band shapes and the correlation of
-        channels, which a change of gain leaves alone, instead of by Haralick's textures of
-        the grey levels.
+        channels, which a change of gain leaves alone, instead of by the standard sets.
     full_scale : float
-        The camera's greatest value + 1; 64 grey levels lie below it.
+        The camera's greatest value + 1; 256 grey levels lie below it.
 
     Returns
     -------
@@ -184,25 +188,40 @@ def _pixels(planes: list[Floats], step: int, mask: Floats | None) -> Parts:
 
 
 def _windows(planes: list[Floats], scale: float, mask: Floats | None) -> Parts:
-    from scipy.ndimage import uniform_filter
-
     from bioimage_tasks.features.surf import describe
 
-    step = max(8.0, 4.0 * scale)
-    flat = [plane for plane in planes if np.ptp(plane) > 0]
-    if not flat:
-        one = np.zeros((1, 64 * len(planes)), np.float32)
-        return Parts(one, np.ones(1, np.float32), None if mask is None else mask.mean()[None])
-    found = [describe(plane, scales=(scale,), spacing=step / scale) for plane in flat]
-    places = found[0].places.astype(np.int64)
+    step = max(SURF_STEP, scale / 2)
+    found = {
+        place: describe(plane, scales=(scale,), spacing=step / scale)
+        for place, plane in enumerate(planes)
+        if np.ptp(plane) > 0
+    }
+    middle = np.array([[length // 2 for length in planes[0].shape]])
+    places = next((own.places.astype(np.int64) for own in found.values()), middle)
     empty = np.zeros((len(places), 64), np.float32)
-    described = iter(found)
-    rows = [next(described).values if np.ptp(plane) > 0 else empty for plane in planes]
+    columns = []
+    for number, plane in enumerate(planes):
+        columns.append(found[number].values if number in found else empty)
+        columns.append(_lost(plane, places, scale))
     targets = None
     if mask is not None:
-        targets = uniform_filter(mask, max(1, round(step)), mode="nearest")[tuple(places.T)]
+        targets = _smooth(mask, SURF_STEP)[tuple(places.T)]
     areas = np.full(len(places), step**2, np.float32)
-    return Parts(np.concatenate(rows, 1).astype(np.float32), areas, targets)
+    return Parts(np.concatenate(columns, 1).astype(np.float32), areas, targets)
+
+
+def _lost(plane: Floats, places: Array, scale: float) -> Array:
+    """Return mean and deviation of the windows, which a descriptor of unit length lacks."""
+    from scipy.ndimage import uniform_filter
+
+    from bioimage_tasks.features.surf import WINDOW
+
+    level = float(plane.mean())
+    side = max(3, round(WINDOW * scale))
+    mean, squares = (uniform_filter((plane - level) ** power, side) for power in (1, 2))
+    deviation = np.sqrt(np.maximum(squares - mean**2, 0))
+    both: Array = np.stack([mean + level, deviation], -1)[tuple(places.T)]
+    return both
 
 
 # -- regions and tiles --------------------------------------------------------------
@@ -218,9 +237,9 @@ def _regions(
     both = [(one, other) for place, one in enumerate(planes) for other in planes[place + 1 :]]
     if textures:
         columns = [_textures(plane, labels, flat, count) for plane in planes]
-        columns += [_together(one, other, flat, count) for one, other in both]
     else:
-        columns = [_grey_pairs(plane, labels, scale) for plane in planes]
+        columns = [_standard(plane, labels, scale) for plane in planes]
+    columns += [_together(one, other, flat, count) for one, other in both]
     values = np.nan_to_num(np.concatenate(columns, 1)).astype(np.float32)
     targets = None
     if mask is not None:
@@ -228,12 +247,16 @@ def _regions(
     return Parts(values, areas.astype(np.float32), targets)
 
 
-def _grey_pairs(plane: Floats, labels: Labels, scale: float) -> Array:
-    """Return Haralick's textures on grey levels of the camera, brightness and all."""
+def _standard(plane: Floats, labels: Labels, scale: float) -> Array:
+    """Return the sets that ``compute`` takes for images, on the camera's grey values."""
     from bioimage_tasks.features.haralick import haralick
+    from bioimage_tasks.features.intensity import intensity
+    from bioimage_tasks.features.lbp import lbp
 
-    found = haralick(plane, labels, levels=64, value_range=(0.0, scale), ignore_zeros=False)
-    return found.values
+    grey = haralick(plane, labels, value_range=(0.0, scale), ignore_zeros=False)
+    return np.column_stack(
+        [intensity(plane, labels).values, grey.values, lbp(plane, labels).values]
+    )
 
 
 def _textures(plane: Floats, labels: Labels, flat: Array, count: int) -> Array:

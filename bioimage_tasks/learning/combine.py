@@ -25,9 +25,10 @@ from bioimage_tasks.learning.results import OutOfFold, gather
 from bioimage_tasks.learning.schedules import Fold, check_folds
 
 Values = npt.NDArray[np.float64]
-#: How predictions are weighed. ``convex``: weights from 0 that sum to 1, no offset;
-#: ``non-negative`` and ``linear``: free sum and offset, which recalibrate too.
-WEIGHINGS = ("mean", "convex", "non-negative", "linear")
+#: How predictions are weighed. ``convex``: weights from 0 that sum to 1, no offset; ``line``:
+#: their mean with one slope and offset; ``non-negative`` and ``linear``: a weight each, free
+#: sum and offset. The last three recalibrate too, a single way among them.
+WEIGHINGS = ("mean", "convex", "line", "non-negative", "linear")
 
 
 class NotNested(ValueError):
@@ -98,6 +99,9 @@ def weigh(predictions: npt.ArrayLike, truth: npt.ArrayLike, how: str = "convex")
         return Weights(_convex(table, true))
     from sklearn.linear_model import LinearRegression
 
+    if how == "line":
+        model = LinearRegression().fit(table.mean(1, keepdims=True), true)
+        return Weights((float(model.coef_[0]) / ways,) * ways, float(model.intercept_))
     model = LinearRegression(positive=how == "non-negative").fit(table, true)
     return Weights(tuple(map(float, model.coef_)), float(model.intercept_))
 

@@ -36,19 +36,38 @@ def test_targets_weighed_by_area_are_the_images(field, way):
 
 
 def test_tiles_against_a_loop_over_crops(field):
+    """Of each channel intensity (13), Haralick's mean and range (26), patterns (36)."""
     from mahotas.features import haralick
 
     channels, mask = field
     found = describe_parts(channels, "tiles", 24, mask)
-    assert len(found) == 16
+    assert found.values.shape == (16, 2 * (13 + 26 + 36) + 3)
     assert (found.areas == 576).all()
     corners = [(top, left) for top in range(0, 96, 24) for left in range(0, 96, 24)]
     for place, (top, left) in enumerate(corners):
         own = np.s_[top : top + 24, left : left + 24]
         assert found.targets[place] == pytest.approx(mask[own].mean())
-        mean = haralick(channels[1][own] // 4, ignore_zeros=False).mean(0)
-        ours = found.values[place, 26:39]
+        assert found.values[place, 75] == pytest.approx(channels[1][own].mean())
+        mean = haralick(channels[1][own], ignore_zeros=False).mean(0)
+        ours = found.values[place, 75 + 13 : 75 + 26]
         assert np.allclose(ours[:9], mean[:9], rtol=1e-4)
+
+
+def test_surf_windows_lie_as_densely_at_every_scale_with_what_unit_length_loses(field):
+    channels, mask = field
+    for scale in (1, 4):
+        found = describe_parts(channels, "surf", scale, mask)
+        assert found.values.shape == (144, 2 * 66)
+        both = found.values.reshape(-1, 2, 66)
+        assert np.allclose(np.linalg.norm(both[..., :64], axis=2), 1, atol=1e-4)
+        doubled = [2 * channel.astype(float) for channel in channels]
+        again = describe_parts(doubled, "surf", scale).values.reshape(-1, 2, 66)
+        assert np.allclose(again[..., :64], both[..., :64], atol=1e-4)
+        assert np.allclose(again[..., 64:], 2 * both[..., 64:], rtol=1e-4)
+    window = np.s_[44 - 10 : 44 + 10, 44 - 10 : 44 + 10]  # row 5 and column 5 of 12
+    middle = describe_parts(channels, "surf", 1).values.reshape(12, 12, 2, 66)[5, 5]
+    for own, channel in zip(middle, channels, strict=True):
+        assert own[64:] == pytest.approx([channel[window].mean(), channel[window].std()], rel=1e-3)
 
 
 def test_textures_stay_under_another_gain_and_grey_levels_do_not(field):

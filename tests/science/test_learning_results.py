@@ -109,7 +109,7 @@ def nested(seed=0, noise=(0.1, 0.2), images=30):
     return base, inner, truth, groups
 
 
-@pytest.mark.parametrize("how", ["mean", "convex", "non-negative", "linear"])
+@pytest.mark.parametrize("how", ["mean", "convex", "line", "non-negative", "linear"])
 def test_a_stack_is_the_regression_on_the_other_groups(how):
     base, inner, truth, groups = nested()
     found = learning.stack(base, inner, truth, groups, how)
@@ -143,6 +143,9 @@ def test_weights_against_other_solvers():
     assert np.allclose(convex.of, best.x, atol=1e-3)
     assert sum(convex.of) == pytest.approx(1)
     assert learning.weigh(table, truth, "mean").of == (1 / 3,) * 3
+    line = learning.weigh(table, truth, "line")
+    assert np.allclose([3 * line.of[0], line.offset], np.polyfit(table.mean(1), truth, 1))
+    assert len(set(line.of)) == 1
 
 
 def test_a_stack_that_is_not_nested_is_refused():
