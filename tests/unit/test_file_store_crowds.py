@@ -9,6 +9,7 @@ import pytest
 
 from backends.file_store import open_store
 from backends.file_store.housekeeping import MOST_FINISHED, Housekeeping
+from backends.file_store.locks import Locks
 from backends.file_store.owners import Owners
 from backends.file_store.pack import Packer
 from backends.file_store.store import FileStore
@@ -126,6 +127,22 @@ def test_many_that_leave_together_merge_once(
     assert raced
     assert len(packs) == 1
     assert len(store_at(tmp_path, clock).keys()) == MOST_FINISHED + 2
+
+
+def test_who_leaves_after_others_have_merged_does_not_even_ask_for_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it knows is old: the folder tells."""
+    clock = FakeClock()
+    store, other = store_at(tmp_path, clock), store_at(tmp_path, clock)
+    left_behind(other, MOST_FINISHED)
+    mine, theirs = store.enter(make_identity(1)), other.enter(make_identity(2))
+    other.publish(theirs, [make_record(make_key(500))])
+    store.refresh()
+    other.leave(theirs)
+    locked = counted(monkeypatch, Locks, "take")
+    store.leave(mine)
+    assert locked == []
 
 
 def dead_at(store: FileStore, count: int) -> None:

@@ -8,7 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from backends.file_store import locks
 from backends.file_store.filesystem import FileSystem
 from backends.file_store.layout import Layout
 from backends.file_store.locks import PAUSE, Locks, rivals_of
@@ -348,6 +351,34 @@ def test_rivals() -> None:
         "x.pack": ["x.pack.r1"],
         "k.5500": [],
     }
+
+
+NAMES = [
+    f"{lock}{rung}"
+    for lock in (K, K2, FAR, BUCKET, "k.5500", "b.55", "x.pack", "o.1")
+    for rung in ("", ".r1", ".r2")
+]
+
+
+@given(listing=st.permutations(NAMES), count=st.integers(0, len(NAMES)), data=st.data())
+def test_rivals_are_those_that_a_look_at_every_file_finds(listing, count, data) -> None:
+    files = listing[:count]
+    names = [name for name in files if name[0] != "o"]
+    chosen = data.draw(st.lists(st.sampled_from(names), unique=True)) if names else []
+    linked = {name.partition(".r")[0]: name for name in chosen}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locks, "_concerned", lambda files, *_: files)
+        naive = rivals_of(linked, files)
+    found = rivals_of(linked, files)
+    assert {k: sorted(v) for k, v in found.items()} == {k: sorted(v) for k, v in naive.items()}
+
+
+def test_of_a_crowds_files_only_those_that_may_matter_are_taken_apart() -> None:
+    crowd = [f"k.{n:04x}" for n in range(0x4000, 0x5000)] + [f"o.{n}" for n in range(1000)]
+    files = [K, f"{K}.r1", BUCKET, *crowd]
+    assert set(locks._concerned(files, {K, BUCKET}, set())) == {K, f"{K}.r1", BUCKET}
+    within = locks._concerned(files, {"b.42"}, {"42"})
+    assert set(within) == {f"{K}.r1", *(f"k.42{n:02x}" for n in range(256))}
 
 
 def test_owner_files_have_the_stores_mode(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import pytest
 
+from taskgraph import vigil as vigils
 from taskgraph.outbox import CROWD, MOST_PATIENCE, PATIENCE, Outbox
-from taskgraph.scheduler import BUSY, READY
+from taskgraph.scheduler import BUSY, DONE, READY
 from taskgraph.store import Identity
 from taskgraph.task import TaskGenerator
 from taskgraph.vigil import (
@@ -26,8 +27,8 @@ def plain(x):
     return x
 
 
-def crowd(place, count, tasks=20):
-    """Return (vigil, scheduler, ids, handles) of a worker among ``count`` others."""
+def company(place, count, tasks=20):
+    """Return (worker, ids, handles): one that has just listed ``count`` others."""
     with place:
         for i in range(tasks):
             plain(i)
@@ -37,6 +38,12 @@ def crowd(place, count, tasks=20):
     ]
     worker = place.worker()
     worker.vigil._listing()
+    return worker, names, handles
+
+
+def crowd(place, count, tasks=20):
+    """Return (vigil, scheduler, ids, handles) of a worker among ``count`` others."""
+    worker, names, handles = company(place, count, tasks)
     return worker.vigil, worker.scheduler, names, handles
 
 
@@ -100,6 +107,29 @@ def test_what_is_one_s_own_or_of_the_dead_is_not_set_aside(place):
     assert state_of(scheduler, BUSY) == set()
 
 
+def test_only_what_was_ready_is_set_aside(place):
+    """Who has published a result may still hold its lock."""
+    vigil, scheduler, (ann,), (hers,) = crowd(place, 1)
+    hers.claim(ann, scheduler.keys[:2])
+    scheduler.done([0])
+    place.clock.advance(1.0)
+    vigil.stand_back()
+    assert (state_of(scheduler, DONE), state_of(scheduler, BUSY)) == ({0}, {1})
+
+
+def test_of_very_many_ready_tasks_none_is_sought_by_its_bucket(place, monkeypatch):
+    """To look through a million costs more than to be refused."""
+    monkeypatch.setattr(vigils, "FEW", 19)
+    vigil, scheduler, (ann,), (hers,) = crowd(place, 1)
+    hers.claim(ann, [scheduler.keys[5]], coarse=True)
+    place.clock.advance(1.0)
+    vigil.stand_back()
+    assert state_of(scheduler, BUSY) == set()
+    monkeypatch.setattr(vigils, "FEW", 20)
+    vigil.stand_back()
+    assert 5 in state_of(scheduler, BUSY)
+
+
 @pytest.mark.parametrize(("bits", "longest"), [(8, LONGEST_STEP), (0, LONGEST_STEP_SERVED)])
 def test_the_pause_grows_with_the_crowd_up_to_a_limit(place, bits, longest):
     vigil, *_ = crowd(place, 10)
@@ -120,6 +150,44 @@ def test_others_are_those_that_live(place):
     place.clock.advance(CENSUS + 0.1)
     vigil.live_workers(place.clock())
     assert vigil.others == 4
+
+
+# -- a worker's claim -------------------------------------------------------------------------
+def test_a_worker_that_got_nothing_asks_once_and_waits(place):
+    """It names a spare task for each other one; the rest it learns from who holds what."""
+    worker, names, handles = company(place, 2)
+    scheduler, keys = worker.scheduler, worker.scheduler.keys
+    for name, handle, held in zip(names, handles, (keys[:10], keys[10:]), strict=True):
+        handle.claim(name, held)
+    place.clock.advance(1.0)
+    asked = []
+    honest = place.store.claim
+    place.store.claim = lambda name, keys, **options: (
+        asked.append((len(keys), options["most"])) or honest(name, keys, **options)
+    )
+    before = place.clock()
+    assert worker.lease() == []
+    assert asked == [(3, 1)]
+    assert place.clock() - before == pytest.approx(2 * STEP)
+    assert state_of(scheduler, BUSY) == set(range(20))
+    assert worker.lease() == []
+    assert len(asked) == 1, "nothing seems free: there is nothing to ask for"
+
+
+def test_what_it_was_refused_no_older_list_gives_back(place):
+    worker, (ann, _), (hers, _) = company(place, 2)
+    hers.claim(ann, worker.scheduler.keys)
+    assert worker.lease() == []
+    refused = state_of(worker.scheduler, BUSY)
+    assert len(refused) == 3
+    worker.vigil._free_busy()
+    assert state_of(worker.scheduler, BUSY) == refused
+
+
+def test_a_worker_tells_its_outbox_how_many_there_are(place):
+    worker, *_ = company(place, 2 * CROWD - 1)
+    worker.lease()
+    assert worker.outbox.hold == pytest.approx(2 * PATIENCE)
 
 
 # -- commits ----------------------------------------------------------------------------------
