@@ -52,19 +52,19 @@ def main() -> None:
     parser.add_argument("-j", "--workers", type=int, default=2)
     parser.add_argument("--store", help="of a run that was")
     parser.add_argument("--wall", type=float, help="seconds that it took")
-    parser.add_argument("user", nargs="*", help="what goes to the jugfile")
-    args = parser.parse_args()
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    args, user = parser.parse_args(words[:cut]), words[cut + 1 :]
     with tempfile.TemporaryDirectory() as folder:
         store, wall = args.store, args.wall
         if not (store and wall):
             store = f"{folder}/study"
-            wall, _ = executed(args.jugfile, store, args.workers, args.user)
-        tasks, own = recorded(args.jugfile, store, args.user)
-        given = args.workers * wall
+            wall, _ = executed(args.jugfile, store, args.workers, user)
+        tasks, own = recorded(args.jugfile, store, user)
         print(f"{tasks:,} tasks took {own:.1f} s of {args.workers} x {wall:.1f} s: ", end="")
-        print(f"{100 * (1 - own / given):.2f} % were not theirs")
+        print(f"{100 * (1 - own / (args.workers * wall)):.2f} % were not theirs")
         shape = Path(folder, "nets.py")
-        shape.write_text(nets(), encoding="utf-8")
+        shape.write_text(nets().replace("PACKAGE", "taskgraph"), encoding="utf-8")
         shaped, cpu = executed(str(shape), f"{folder}/shape", args.workers, [])
         print(
             f"the published graph without work: {shaped:.2f} s wall, {cpu:.2f} s of CPU, ", end=""
