@@ -250,7 +250,10 @@ class Store(Protocol):
         ...
 
     def running(self, worker: str, key: Key) -> None:
-        """Note in the owner record what the worker runs (b"": nothing); may be throttled."""
+        """Note in the owner record what the worker runs (b"": nothing); may be throttled.
+
+        Any process may note it of one that is dead: that is no sign of life.
+        """
         ...
 
     def leave(self, worker: str) -> None:

@@ -171,9 +171,12 @@ class FileSystem:
         """Look at an open file."""
         return os.fstat(descriptor)
 
-    def touch(self, descriptor: int) -> None:
-        """Set the times of an open file to the (server's) present."""
-        os.utime(descriptor)
+    def touch(self, descriptor: int, ns: int | None = None) -> None:
+        """Set the times of an open file to the (server's) present, or as its owner to ``ns``."""
+        if ns is None:
+            os.utime(descriptor)
+        else:
+            os.utime(descriptor, ns=(ns, ns))
 
     # -- made of the above -----------------------------------------------------
     def read_file(self, path: str) -> bytes:

@@ -8,6 +8,7 @@ never write one name, and no name is used twice except a lock's, by exclusive li
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from backends.file_store.filesystem import FileSystem
@@ -127,3 +128,22 @@ def bucket_lock(bucket: int) -> str:
 def special_lock(word: str) -> str:
     """Return the lock name of a pseudo-key such as ``pack``."""
     return f"x.{word}"
+
+
+def owners_in(names: Iterable[str]) -> list[str]:
+    """Return the workers whose first owner file is among these names: it stands for the record."""
+    return [name[2:] for name in names if name[:2] == "o." and name.count(".") == 1]
+
+
+def keys_in(names: Iterable[str]) -> tuple[bytes, ...]:
+    """Return the keys that these locks and rungs are of."""
+    return tuple(dict.fromkeys(map(bytes.fromhex, _words(names, "k."))))
+
+
+def buckets_in(names: Iterable[str]) -> tuple[int, ...]:
+    """Return the buckets that these locks and rungs are of."""
+    return tuple(dict.fromkeys(int(word, 16) for word in _words(names, "b.")))
+
+
+def _words(names: Iterable[str], kind: str) -> list[str]:
+    return [name.split(".")[1] for name in names if name[:2] == kind]

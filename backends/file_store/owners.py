@@ -20,14 +20,14 @@ wall clock of a host is never asked.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 
 from backends.file_store.filesystem import FileSystem, store_error
-from backends.file_store.layout import Layout
+from backends.file_store.layout import Layout, buckets_in, keys_in, owners_in
 from backends.file_store.liveness import Processes, Pulses, Value
 from backends.file_store.own import Heart, Own
 from backends.file_store.ownerfile import NOTE, identity_of, note_of, owner_of, pack_owner
@@ -95,18 +95,30 @@ class Owners:
 
         Without an owner record nothing is noted: :meth:`beat` tells the worker.
         """
-        with self.told():
-            own = self._own.get(worker) or self._open_own(worker)
+        with self.told(), contextlib.suppress(FileNotFoundError):
+            own = self._own.get(worker)
             if own is None:
+                self._note_for(worker, key)
                 return
             if own.notes < 0:
-                try:
-                    own.notes = self.fs.open(self.layout.owner(worker), os.O_RDWR)
-                except FileNotFoundError:
-                    return
-            self.fs.pwrite(own.notes, f"{key.hex():{NOTE}}".encode(), 0)
-            if self.lease_seconds > NETWORK_LEASE:
-                self.fs.datasync(own.notes)  # others would not see it before the task is over
+                own.notes = self.fs.open(self.layout.owner(worker), os.O_RDWR)
+            self._note(own.notes, key)
+
+    def _note_for(self, worker: str, key: Key) -> None:
+        """Note what a worker of another process ran, most likely dead: its time stays as it was."""
+        descriptor = self.fs.open(self.layout.owner(worker), os.O_RDWR)
+        try:
+            before = self.fs.fstat(descriptor).st_mtime_ns
+            self._note(descriptor, key)
+            with contextlib.suppress(PermissionError):  # another user's: only they set its time
+                self.fs.touch(descriptor, before)
+        finally:
+            self.fs.let_go(descriptor)
+
+    def _note(self, descriptor: int, key: Key) -> None:
+        self.fs.pwrite(descriptor, f"{key.hex():{NOTE}}".encode(), 0)
+        if self.lease_seconds > NETWORK_LEASE:
+            self.fs.datasync(descriptor)  # others would not see it before the task is over
 
     def leave(self, worker: str) -> None:
         """Unlink the worker's locks, then its owner files. Any process may, once it is dead."""
@@ -257,13 +269,13 @@ class Owners:
                     worker = linked.get(inode) or self.holder(name)
                     held.setdefault(worker, []).append(name)
             now = self.server_time()
-            found = [self._info(worker, now, held) for worker in _recorded(listing)]
+            found = [self._info(worker, now, held) for worker in owners_in(listing)]
         return [info for info in found if info is not None]
 
     def recorded(self) -> set[str]:
         """List the workers with an owner record, dead or alive."""
         with self.told():
-            return set(_recorded(self.names()))
+            return set(owners_in(self.names()))
 
     def _listing(self) -> dict[str, int]:
         """List the folder with inodes: a lock has that of its owner file, so it needs no look.
@@ -326,8 +338,8 @@ class Owners:
             identity,
             age < self.lease_seconds and (moved or not self._processes.gone(identity)),
             age,
-            tuple(dict.fromkeys(map(bytes.fromhex, _words(locks, "k")))),
-            tuple(dict.fromkeys(int(word, 16) for word in _words(locks, "b"))),
+            keys_in(locks),
+            buckets_in(locks),
             note_of(content),
         )
 
@@ -362,7 +374,7 @@ class Owners:
             self.fs.let_go(descriptor)
             self.fs.discard(probe)
 
-    @contextmanager
+    @contextlib.contextmanager
     def told(self) -> Iterator[None]:
         """Turn an operating system's error into the store's."""
         try:
@@ -378,16 +390,7 @@ def no_record(worker: str) -> StoreError:
     )
 
 
-def _recorded(names: Iterable[str]) -> list[str]:
-    """Return the workers whose first owner file is among these names: it stands for the record."""
-    return [name[2:] for name in names if name[:2] == "o." and name.count(".") == 1]
-
-
 def _value(seen: os.stat_result) -> Value:
     # Linking and unlinking a lock changes the owner file's ctime: whoever takes or drops a
     # lock has shown itself alive by the same call, whenever its next beat is due.
     return seen.st_mtime_ns, seen.st_ctime_ns
-
-
-def _words(names: Iterable[str], kind: str) -> list[str]:
-    return [name.split(".")[1] for name in names if name.startswith(f"{kind}.")]

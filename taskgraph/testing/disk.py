@@ -27,9 +27,9 @@ class FakeServer:
     def __init__(self, clock: FakeClock) -> None:
         self.server_clock = clock
 
-    def touch(self, descriptor: int) -> None:
-        """Set a file's time to the server's present."""
-        now = round(self.server_clock() * 1e9)
+    def touch(self, descriptor: int, ns: int | None = None) -> None:
+        """Set a file's time to the server's present, or to ``ns``."""
+        now = round(self.server_clock() * 1e9) if ns is None else ns
         os.utime(descriptor, ns=(now, now))
 
     def create(self, path: str, mode: int) -> int:
@@ -101,7 +101,7 @@ def _counted(method: str) -> Callable[..., Any]:
 #: The calls of a file-system object that reach a disk or a server.
 CALLS = (
     "create", "open", "close", "pread", "append", "pwrite", "datasync", "sync", "map",
-    "link", "unlink", "rename", "rmdir", "mkdir", "names", "sync_folder", "stat", "fstat",
+    "link", "unlink", "rename", "rmdir", "mkdir", "names", "inodes", "sync_folder", "stat", "fstat",
     "touch",
 )  # fmt: skip
 for _call in CALLS:

@@ -390,10 +390,10 @@ class NfsClient:
         file = self._of(descriptor)
         return file.attributes.result(file.size)
 
-    def touch(self, descriptor: int) -> None:
-        """Set the times of an open file to the server's present: sent at once."""
+    def touch(self, descriptor: int, ns: int | None = None) -> None:
+        """Set the times of an open file to the server's present, or to ``ns``: sent at once."""
         self.step("touch")
         number = self._open[descriptor]
         self._send(number, self._files[number])
         self.requests += 1
-        self._note(self.server.touch(number))
+        self._note(self.server.touch(number, ns))

@@ -212,8 +212,9 @@ class NfsServer:
         inode.data[offset : offset + len(data)] = data
         self._changed(inode)
 
-    def touch(self, number: int) -> Attributes:
-        """Set a file's times to the server's present."""
+    def touch(self, number: int, ns: int | None = None) -> Attributes:
+        """Set a file's times to the server's present, or to ``ns``."""
         inode = self.get(number)
         self._changed(inode)
+        inode.mtime = inode.mtime if ns is None else ns
         return inode.attributes()

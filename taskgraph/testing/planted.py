@@ -155,6 +155,15 @@ class CallsTheRestBusy(Planted):
         return claim
 
 
+class RevivesTheDead(Planted):
+    """Takes every note for a sign of life."""
+
+    def running(self, worker: str, key: Key) -> None:
+        """Beat for whom something is noted of."""
+        super().running(worker, key)
+        self.inner.beat(worker)
+
+
 class ForgetsEpoch(Planted):
     """Stamps records when they are published, not with the epoch of their claim."""
 
@@ -271,6 +280,7 @@ PLANTED: tuple[type[Planted], ...] = (
     OverlooksBuckets,
     LocksTooMuch,
     CallsTheRestBusy,
+    RevivesTheDead,
     ForgetsEpoch,
     ClaimsInThePast,
     ServesDead,

@@ -60,6 +60,7 @@ PROMISES = {
     faults.OverlooksBuckets: "test_buckets_and_keys_exclude_each_other",
     faults.LocksTooMuch: "test_no_more_is_locked_than_is_needed",
     faults.CallsTheRestBusy: "test_no_more_is_locked_than_is_needed",
+    faults.RevivesTheDead: "test_what_others_note_of_the_dead_is_no_sign_of_life",
     faults.ForgetsEpoch: "test_what_began_before_an_invalidate_never_comes_back",
     faults.ClaimsInThePast: "test_a_claim_knows_the_last_invalidate",
     faults.ServesDead: "test_invalidate_kills_what_was_there",

@@ -166,6 +166,16 @@ class LockContract(ContractBase):
         self.silence(2.5, [other], [(store, ann), (other, bob)])
         assert other.claim(bob, [K1]).busy == [K1]
 
+    def test_what_others_note_of_the_dead_is_no_sign_of_life(self, tmp_path: Path) -> None:
+        """An invalidate clears what they ran: who died stays dead."""
+        store, ann, other, bob = self.pair(tmp_path)
+        store.running(ann, K1)
+        self.silence(1.5, [other], [(other, bob)])
+        self.other(store).running(ann, b"")
+        (info,) = (info for info in other.workers() if info.worker == ann)
+        assert (info.running, info.alive) == (b"", False)
+        assert info.silent_for >= store.lease_seconds
+
     def test_an_overtaken_owner_disturbs_nobody(self, tmp_path: Path) -> None:
         """It may publish, its release frees no foreign lock, its leaving neither."""
         store, ann, other, bob = self.pair(tmp_path)

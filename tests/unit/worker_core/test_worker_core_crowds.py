@@ -8,7 +8,7 @@ import pytest
 
 from taskgraph import vigil as vigils
 from taskgraph.outbox import CROWD, MOST_PATIENCE, PATIENCE, Outbox
-from taskgraph.scheduler import BUSY, DONE, READY
+from taskgraph.scheduler import BUSY, DONE, LATER, READY
 from taskgraph.store import Identity
 from taskgraph.task import TaskGenerator
 from taskgraph.vigil import (
@@ -108,13 +108,15 @@ def test_what_is_one_s_own_or_of_the_dead_is_not_set_aside(place):
 
 
 def test_only_what_was_ready_is_set_aside(place):
-    """Who has published a result may still hold its lock."""
+    """Who has published a result may still hold its lock; what waits here goes on waiting."""
     vigil, scheduler, (ann,), (hers,) = crowd(place, 1)
-    hers.claim(ann, scheduler.keys[:2])
+    hers.claim(ann, scheduler.keys[:3])
     scheduler.done([0])
+    vigil.set_aside(2, 60.0)
     place.clock.advance(1.0)
     vigil.stand_back()
-    assert (state_of(scheduler, DONE), state_of(scheduler, BUSY)) == ({0}, {1})
+    states = (DONE, BUSY, LATER)
+    assert [state_of(scheduler, state) for state in states] == [{0}, {1}, {2}]
 
 
 def test_of_very_many_ready_tasks_none_is_sought_by_its_bucket(place, monkeypatch):
