@@ -5,8 +5,9 @@
 
 FOLDER holds nuclei-u2os-hand, nuclei-fluo-dsb2018 (two groups) and 3d-nuclei-stardist's 2D
 image; --collection adds one of your own, and may be given many times. Untrained methods stand
-beside two that learn: the choice among candidates by predicted IoU, and learned merging. OUT
-gets table.txt, table.csv and matrix.png (F1).
+beside two that learn: the choice among candidates by predicted IoU, and learned merging. What
+an object must be worth is chosen with whole collections left out, too. OUT gets table.txt,
+table.csv, matrix.png (F1) and matrix-ap.png (mean AP).
 """
 
 import argparse
@@ -63,15 +64,17 @@ rows = {name: [tasks.candidate_rows(*pair) for pair in pairs] for name, pairs in
 entries = []
 for name, pairs in found.items():
     rest = [other for other in found if other != name]
-    chosen = tasks.learn_candidates(list(chain.from_iterable(rows[other] for other in rest)))
+    groups = [other for other in rest for _ in rows[other]]
+    chosen = tasks.learn_candidates(list(chain.from_iterable(rows[o] for o in rest)), groups)
     merged = tasks.learn_merging(list(chain.from_iterable(found[other] for other in rest)))
     for image, gold in pairs:
         labels = {way: tasks.segment(image, *[how] if how else [], **params)
                   for way, (how, params) in UNTRAINED.items()}  # fmt: skip
-        labels["candidates + IoU"] = tasks.apply_candidates(image, chosen)
+        labels["candidates + IoU"] = tasks.apply_candidates(image, chosen, unseen=True)
         labels["learned merging"] = tasks.apply_merging(image, merged)
         entries += [(name, way, tasks.score(own, gold)) for way, own in labels.items()]
 table = tasks.crossed(entries)
 tasks.write_csv(table, f"{args.out}/table.csv")
 tasks.write_text(table, f"{args.out}/table.txt")
 tasks.draw_crossed(table, f"{args.out}/matrix.png")
+tasks.draw_crossed(table, f"{args.out}/matrix-ap.png", "mean_ap")

@@ -7,17 +7,36 @@ what is best among those of the next higher threshold. Must not know images.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
+import numpy.typing as npt
 
-from bioimage_tasks.segmentation.candidates import Doubles, Integers, Regions
+from bioimage_tasks.segmentation.candidates import Doubles, Integers
+
+Flags = npt.NDArray[np.bool_]
 
 
-def choose(regions: Regions, gain: Doubles) -> Integers:
+class Tree(Protocol):
+    """How regions lie in each other, as :class:`.candidates.Regions` tells."""
+
+    @property
+    def parent(self) -> Integers:
+        """The region each was cut from, -1 for none; always a lower row."""
+        ...
+
+    @property
+    def cut(self) -> Flags:
+        """Whether each was cut from its parent at a neck."""
+        ...
+
+
+def choose(regions: Tree, gain: Doubles) -> Integers:
     """Return the rows of the regions with the greatest sum of gains: ``choose(r, score - 0.5)``.
 
     Parameters
     ----------
-    regions : Regions
+    regions : Tree
     gain : numpy.ndarray of float, shape (regions,)
         What taking a region adds; one that adds nothing (0 or less) is not taken.
 
@@ -26,10 +45,9 @@ def choose(regions: Regions, gain: Doubles) -> Integers:
     numpy.ndarray of int64
         Ascending rows; no two of these regions share a pixel.
     """
-    best, take, by_cut = _best(regions, gain)
-    del best
-    state = np.zeros(len(regions), dtype=np.int8)  # 1: looked into, 2: taken
-    for row in range(len(regions)):
+    _, take, by_cut = best_sums(regions, gain)
+    state = np.zeros(len(regions.parent), dtype=np.int8)  # 1: looked into, 2: taken
+    for row in range(len(regions.parent)):
         parent = int(regions.parent[row])
         if parent < 0:
             open_ = True
@@ -40,13 +58,9 @@ def choose(regions: Regions, gain: Doubles) -> Integers:
     return np.flatnonzero(state == 2)
 
 
-def _best(
-    regions: Regions, gain: Doubles
-) -> tuple[
-    Doubles, np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]
-]:
-    """Return each region's greatest sum, whether it is taken, and else how it is broken."""
-    count = len(regions)
+def best_sums(regions: Tree, gain: Doubles) -> tuple[Doubles, Flags, Flags]:
+    """Return each region's greatest sum, whether it is taken, and else whether it is cut."""
+    count = len(regions.parent)
     best = np.zeros(count)
     parts = np.zeros((2, count))  # sums over the parts of a higher threshold, of a cut
     take = np.zeros(count, dtype=bool)

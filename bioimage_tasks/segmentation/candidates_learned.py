@@ -1,18 +1,19 @@
-"""Nuclei as the best choice among candidates whose IoU a forest predicts.
+"""Nuclei as the best choice among candidates whose IoU forests predict.
 
 Images and gold standards come in, a :class:`CandidateRule` goes out, a plain value that
 later tasks take as an argument; with an image it gives labels. Candidates are regions at
-many thresholds and their parts at necks (:mod:`.candidates`); a forest predicts each one's
-IoU with the truth from its measures; the choice without overlaps is exact. All lengths
+many thresholds and their parts at necks (:mod:`.candidates`); two forests predict each one's
+IoU with the truth (:mod:`.candidates_rule`); the choice without overlaps is exact, outlines
+are a vote of regions alike (:mod:`.candidates_outline`). All lengths
 follow the image's own object size, so that a rule can be used on another laboratory's
 images. Source: Arteta et al. 2012, doi:10.1007/978-3-642-33415-3_43.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,8 @@ from bioimage_tasks.segmentation import masks
 from bioimage_tasks.segmentation.candidates import Doubles, Regions, regions_of
 from bioimage_tasks.segmentation.candidates_choice import choose
 from bioimage_tasks.segmentation.candidates_measures import measure
+from bioimage_tasks.segmentation.candidates_outline import draw
+from bioimage_tasks.segmentation.candidates_rule import Answered, CandidateRule, learn
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.scale import diameter_or_estimate
 
@@ -37,8 +40,6 @@ from bioimage_tasks.segmentation.scale import diameter_or_estimate
 THRESHOLDS = 40
 #: The image is reduced by a whole factor as long as objects keep this many pixels across.
 LEAST_ACROSS = 30
-#: Candidates of an image that a forest learns from, at most.
-TAKEN = 1500
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,6 @@ class Candidates:
     measures: Doubles
     factor: int  #: how many pixels of the image make one of the regions'
     shape: tuple[int, ...]  #: of the image
-
-    def render(self, chosen: npt.NDArray[np.int64]) -> Labels:
-        """Return labels of the image's shape in which the chosen regions are 1..N."""
-        small = self.regions.render(chosen)
-        if self.factor == 1:
-            return small
-        rows, columns = (
-            np.minimum(np.arange(size) // self.factor, most - 1)
-            for size, most in zip(self.shape, small.shape, strict=True)
-        )
-        return np.ascontiguousarray(small[np.ix_(rows, columns)])
 
     def overlaps(self, gold: Labels) -> Doubles:
         """Return each region's greatest IoU with an object of the gold standard."""
@@ -75,13 +65,6 @@ class Candidates:
             if shared.any():
                 best[row] = (shared / (area[1:] + self.regions.area[row] - shared)).max()
         return best
-
-
-@dataclass(frozen=True)
-class CandidateRule:
-    """What :func:`train` learned: a forest of scikit-learn, from measures to IoU."""
-
-    forest: Any
 
 
 def find(image: npt.ArrayLike, *, diameter: float | None = None) -> Candidates:
@@ -120,10 +103,44 @@ def find(image: npt.ArrayLike, *, diameter: float | None = None) -> Candidates:
     return Candidates(regions, measures, factor, pixels.shape)
 
 
+def answered(
+    image: npt.ArrayLike, gold: npt.ArrayLike, *, diameter: float | None = None
+) -> Answered:
+    """Return the candidates of an image with their true IoU, to learn from.
+
+    Parameters
+    ----------
+    image, gold : array_like
+        Shape (height, width).
+    diameter : float, optional
+        Pixels; estimated when not given.
+
+    Raises
+    ------
+    ValueError
+        Shapes differ, or as for :func:`find`.
+    """
+    truth = sequential(check_labels("train", "gold", gold))
+    check_same_shape("train", truth, np.asarray(image))
+    found = find(image, diameter=diameter)
+    regions = found.regions
+    overlaps = found.overlaps(truth)
+    name = digest(image)
+    return Answered(regions.parent, regions.cut, found.measures, overlaps, int(truth.max()), name)
+
+
+def digest(image: npt.ArrayLike) -> str:
+    """Return what tells an image by its pixels."""
+    pixels = np.ascontiguousarray(image)
+    head = f"{pixels.dtype.str} {pixels.shape} ".encode()
+    return hashlib.sha256(head + pixels.tobytes()).hexdigest()
+
+
 def train(
     examples: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
+    groups: Sequence[str] = (),
     *,
-    trees: int = 60,
+    trees: int = 40,
     seed: int = 0,
     diameter: float | None = None,
 ) -> CandidateRule:
@@ -133,10 +150,12 @@ def train(
     ----------
     examples : sequence of (image, gold)
         Shape (height, width) each.
+    groups : sequence of str
+        One an example: see :func:`.candidates_rule.learn`.
     trees : int
-        Of the forest.
+        Of each forest.
     seed : int
-        Of the forest and of the candidates taken.
+        Of the forests and of the candidates taken.
     diameter : float, optional
         Pixels; estimated for each image when not given.
 
@@ -149,44 +168,17 @@ def train(
     ValueError
         No example, shapes differ, or no candidate in any of them.
     """
-    if not len(examples):
-        raise ValueError("train: needs at least one example (image, gold); got none")
-    rng = np.random.default_rng(seed)
-    rows, answers = [], []
-    for image, gold in examples:
-        truth = sequential(check_labels("train", "gold", gold))
-        check_same_shape("train", truth, np.asarray(image))
-        found = find(image, diameter=diameter)
-        taken = rng.permutation(len(found.regions))[:TAKEN]
-        rows.append(found.measures[taken])
-        answers.append(found.overlaps(truth)[taken])
-    return fit(np.concatenate(rows), np.concatenate(answers), trees=trees, seed=seed)
-
-
-def fit(measures: Doubles, overlaps: Doubles, *, trees: int = 60, seed: int = 0) -> CandidateRule:
-    """Fit the forest to measures and IoU of candidates.
-
-    Raises
-    ------
-    ValueError
-        There is no candidate.
-    """
-    from sklearn.ensemble import RandomForestRegressor
-
-    if not len(measures):
-        raise ValueError("train: needs at least one candidate; got images without any")
-    forest = RandomForestRegressor(
-        trees, min_samples_leaf=4, max_features=0.4, random_state=seed, n_jobs=1
-    )
-    return CandidateRule(forest.fit(measures, overlaps))
+    known = [answered(image, gold, diameter=diameter) for image, gold in examples]
+    return learn(known, groups, trees=trees, seed=seed)
 
 
 def apply(
     image: npt.ArrayLike,
     rule: CandidateRule,
     *,
-    cost: float = 0.6,
+    cost: float | None = None,
     diameter: float | None = None,
+    unseen: bool = False,
 ) -> Labels:
     """Choose the candidates with the greatest predicted IoU: ``labels = apply(image, rule)``.
 
@@ -195,11 +187,13 @@ def apply(
     image : array_like
         Shape (height, width).
     rule : CandidateRule
-    cost : float
+    cost : float, optional
         What an object must be worth: the sum of (predicted IoU - cost) is made greatest.
-        In (0, 1); greater means fewer and surer objects.
+        In (0, 1); greater means fewer and surer objects. The rule's own when not given.
     diameter : float, optional
         Pixels; estimated when not given.
+    unseen : bool
+        Whether to refuse an image that the rule learned from: for cross-validation.
 
     Returns
     -------
@@ -209,13 +203,20 @@ def apply(
     Raises
     ------
     ValueError
-        As for :func:`find`.
+        As for :func:`find`, or the rule knows an image that must be unseen.
     """
-    check_range("apply", "cost", cost, 0.0, 1.0)
+    least = rule.cost if cost is None else check_range("apply", "cost", cost, 0.0, 1.0)
+    if unseen and digest(image) in rule.known:
+        raise ValueError(
+            "apply: with unseen=True a rule must not have learned from the image; leave the "
+            f"image out where the rule is learned; got one of the {len(rule.known)} it knows"
+        )
     found = find(image, diameter=diameter)
     if not len(found.regions):
         return np.zeros(found.shape, dtype=np.int32)
-    return found.render(choose(found.regions, rule.forest.predict(found.measures) - cost))
+    worth = rule.worth(found.regions, found.measures)
+    chosen = choose(found.regions, worth - least)
+    return draw(found.regions, chosen, worth, found.factor, found.shape)
 
 
 def _reduced(pixels: Floats, factor: int) -> Floats:

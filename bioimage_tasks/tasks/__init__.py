@@ -52,6 +52,8 @@ from bioimage_tasks.tasks.pixels import (
     membrane_cells,
     membrane_level,
     membrane_score,
+    membrane_seed_level,
+    membrane_seed_scores,
     pixel_autocontext,
     pixel_forest,
     pixel_map,
@@ -59,7 +61,13 @@ from bioimage_tasks.tasks.pixels import (
     stain_normalised,
     stains,
 )
-from bioimage_tasks.tasks.reporting import table, write_csv, write_text
+from bioimage_tasks.tasks.reporting import (
+    beside_published,
+    draw_sweep,
+    table,
+    write_csv,
+    write_text,
+)
 from bioimage_tasks.tasks.segmenting import Setting, best, load, overlay, score, segment
 
 __all__ = [
@@ -69,6 +77,7 @@ __all__ = [
     "apply_merging",
     "averaged",
     "bag_of_words",
+    "beside_published",
     "best",
     "candidate_rows",
     "chosen_fold",
@@ -85,6 +94,7 @@ __all__ = [
     "draw_predictions",
     "draw_residuals",
     "draw_strips",
+    "draw_sweep",
     "feature_row",
     "features",
     "fold",
@@ -99,6 +109,8 @@ __all__ = [
     "membrane_cells",
     "membrane_level",
     "membrane_score",
+    "membrane_seed_level",
+    "membrane_seed_scores",
     "overlay",
     "parts",
     "pixel_autocontext",

@@ -12,56 +12,57 @@ import numpy as np
 from bioimage_tasks import metrics, segmentation, tables
 from bioimage_tasks.checks import Array, Labels
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
-from bioimage_tasks.segmentation import candidates_learned, merging
+from bioimage_tasks.segmentation import candidates_learned, candidates_rule, merging
+from bioimage_tasks.segmentation.candidates_rule import Answered, CandidateRule
 from bioimage_tasks.segmentation.merging import MergeRule
 from bioimage_tasks.tasks.door import task
 from bioimage_tasks.tasks.reading import check_some, read
 
 #: Over-segmentation for merging: low necks count.
 PIECES = ("local-threshold", {"split": 0.02, "fraction": 0.3, "min_contrast": 0.05})
-#: Measures and IoU of an image's candidates.
-Learned = tuple[Array, Array]
 #: An image and its gold standard.
 Outlined = tuple[ImageRef | Array, LabelsRef | Labels]
 #: Collection, method and scores of one image.
 Crossed = tuple[str, str, metrics.Scores]
 
 
-@task()
+@task(version=2)
 def candidate_rows(
-    image: ImageRef | Array, gold: LabelsRef | Labels, diameter: float | None = None, seed: int = 0
-) -> Learned:
-    """Return measures and IoU of at most 1,500 candidates of one image, to learn from."""
-    found = candidates_learned.find(read("candidate_rows", image), diameter=diameter)
-    numbers = read("candidate_rows", gold)
-    order = np.random.default_rng(seed).permutation(len(found.regions))
-    taken = order[: candidates_learned.TAKEN]
-    return found.measures[taken], found.overlaps(numbers)[taken]
+    image: ImageRef | Array, gold: LabelsRef | Labels, diameter: float | None = None
+) -> Answered:
+    """Return measures and IoU of the candidates of one image, to learn from."""
+    pixels, numbers = read("candidate_rows", image), read("candidate_rows", gold)
+    return candidates_learned.answered(pixels, numbers, diameter=diameter)
 
 
-@task()
+@task(version=2)
 def learn_candidates(
-    rows: Sequence[Learned], trees: int = 60, seed: int = 0
-) -> candidates_learned.CandidateRule:
-    """Fit a forest from measures to IoU on the candidates of several images."""
+    rows: Sequence[Answered], groups: Sequence[str] = (), trees: int = 40, seed: int = 0
+) -> CandidateRule:
+    """Learn the IoU of candidates of several images, and what an object must be worth.
+
+    With two groups or more (collections, experiments), the second look and the worth are
+    made for groups that were left out: see
+    :func:`bioimage_tasks.segmentation.candidates_rule.learn`.
+    """
     check_some("learn_candidates", "rows", rows)
-    measures, overlaps = zip(*rows, strict=True)
-    return candidates_learned.fit(
-        np.concatenate(measures), np.concatenate(overlaps), trees=trees, seed=seed
-    )
+    return candidates_rule.learn(rows, groups, trees=trees, seed=seed)
 
 
-@task()
+@task(version=2)
 def apply_candidates(
     image: ImageRef | Array,
-    rule: candidates_learned.CandidateRule,
-    cost: float = 0.6,
+    rule: CandidateRule,
+    cost: float | None = None,
     diameter: float | None = None,
+    unseen: bool = False,
 ) -> Labels:
-    """Segment an image by the best choice among candidates."""
-    return candidates_learned.apply(
-        read("apply_candidates", image), rule, cost=cost, diameter=diameter
-    )
+    """Segment an image by the best choice among candidates.
+
+    ``unseen=True`` refuses an image that the rule learned from: for cross-validation.
+    """
+    pixels = read("apply_candidates", image)
+    return candidates_learned.apply(pixels, rule, cost=cost, diameter=diameter, unseen=unseen)
 
 
 @task()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from bioimage_tasks import metrics, segmentation
-from bioimage_tasks.checks import Array, Labels, check_choice
+from bioimage_tasks.checks import Array, Labels, check_choice, check_labels, check_range
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
 from bioimage_tasks.tasks.door import task
 from bioimage_tasks.tasks.reading import check_as_many, read
@@ -46,8 +48,15 @@ def segment(
 
 
 @task()
-def score(labels: Labels, gold: LabelsRef | Labels) -> metrics.Scores:
-    """Score labels against a gold standard, a reference or labels."""
+def score(labels: Labels, gold: LabelsRef | Labels, min_area: int = 0) -> metrics.Scores:
+    """Score labels against a gold standard, a reference or labels.
+
+    Labels of fewer than ``min_area`` pixels are dropped first, those of the gold standard
+    are not: the rule of Coelho 2009 with 2,500.
+    """
+    if check_range("score", "min_area (pixels)", min_area, 0, float("inf")) > 0:
+        labels = check_labels("score", "labels", labels)
+        labels = np.where(np.bincount(labels.ravel())[labels] >= min_area, labels, 0)
     return metrics.score(labels, read("score", gold))
 
 

@@ -48,6 +48,26 @@ def own_images(tmp_path):
     return ["--images", str(tmp_path / "images"), "--labels", str(tmp_path / "labels")]
 
 
+def test_the_learned_way_stands_beside_published_figures_with_its_limit(tmp_path, own_images):
+    """By image only with the flag; a fold of one image learns from the other."""
+    jugfile = str(JUGFILES / "segment_nuclei.py")
+    common = ["execute", jugfile, "--store", str(tmp_path / "store"), "--json", "--"]
+    user = ["--quick", "--out", str(tmp_path / "out"), *own_images]
+    done = taskgraph(*common, *user, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "out" / "published.txt").exists()
+    done = taskgraph(*common, "--by-image", "2", *user, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out" / "published.txt").read_text()
+    assert "tell no experiments apart" in text
+    assert "2500 px dropped" in text
+    with (tmp_path / "out" / "published.csv").open(newline="") as file:
+        rows = {row["way"]: row for row in csv.DictReader(file)}
+    assert float(rows["published: merging (Lin et al.)"]["hausdorff"]) == 12.9
+    assert float(rows["ours: learned"]["f1"]) > 0.9
+    assert float(rows["ours: default, large"]["missing"]) == 12, "no disc has 2,500 pixels"
+
+
 def test_segment_nuclei_on_own_images(tmp_path, own_images):
     """Table and overlays; a second run runs nothing; an invalidate only what it touched."""
     jugfile = str(JUGFILES / "segment_nuclei.py")

@@ -12,6 +12,7 @@ from skimage.measure import label, regionprops
 from bioimage_tasks.datasets import made_nuclei as made
 from bioimage_tasks.metrics import mean_scores, score
 from bioimage_tasks.segmentation import candidates_learned as learned
+from bioimage_tasks.segmentation import candidates_rule
 from bioimage_tasks.segmentation.candidates import regions_of
 from bioimage_tasks.segmentation.candidates_choice import choose
 from bioimage_tasks.segmentation.candidates_measures import MEASURES, measure
@@ -162,4 +163,4 @@ def test_bad_input_is_refused(rule):
     with pytest.raises(ValueError, match="apply: cost must lie in"):
         learned.apply(image, rule, cost=2)
     with pytest.raises(ValueError, match="needs at least one candidate"):
-        learned.fit(np.zeros((0, len(MEASURES))), np.zeros(0))
+        candidates_rule.fit(np.zeros((0, len(MEASURES))), np.zeros(0))

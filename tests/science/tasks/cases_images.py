@@ -10,6 +10,7 @@ from bioimage_tasks import io, metrics, plots, segmentation, tables
 from bioimage_tasks.datasets import ImageRef, LabelsRef
 from bioimage_tasks.features.parts import describe_parts
 from bioimage_tasks.features.smears import smear_features, spread
+from bioimage_tasks.metrics import coelho_published
 
 NAN = "every pixel must be finite"
 
@@ -51,8 +52,9 @@ def score(made, folder):
     return made.Case(
         call={"labels": lacking, "gold": made.labels},
         plain=lambda: metrics.score(lacking, made.labels),
-        other={"labels": made.labels, "gold": lacking},
+        other={"labels": made.labels, "gold": lacking, "min_area": 30},
         bad=[
+            ({"min_area": -1}, "score: min_area .pixels. must lie in"),
             ({"gold": made.labels[1:]}, "same shape"),
             ({"labels": made.labels * 0.5}, "must be integers"),
         ],
@@ -169,7 +171,61 @@ def write_text(made, folder):
     )
 
 
+def beside_published(made, folder):
+    def plain():
+        mean = metrics.mean_scores(made.scores).as_dict()
+        columns = coelho_published.COLUMNS
+        rows = [
+            {"way": f"published: {way}", **dict(zip(columns, values, strict=True))}
+            for way, values in coelho_published.PUBLISHED.items()
+        ]
+        mean["nsd_x10"] = 10 * mean["nsd"]
+        shown = {name: mean[name] for name in (*columns, "f1", "mean_ap")}
+        return [*rows, {"way": "ours: a", **shown}]
+
+    return made.Case(
+        call={"ours": [("a", made.scores)]},
+        plain=plain,
+        other={"ours": [("b", made.scores)]},
+        bad=[
+            ({"ours": []}, "beside_published: needs at least one of ours; got none"),
+            ({"ours": [("a", [])]}, "beside_published: needs at least one of scores; got none"),
+        ],
+    )
+
+
+def draw_sweep(made, folder):
+    path = str(folder / "sub" / "sweep.png")
+    settings = [("m", {"a": 1, "b": b, "c": c}) for b, c in ((0.1, 0), (0.2, 0), (0.2, 1))]
+    scores = [made.scores[:1], made.scores[1:], made.scores[:1]]
+
+    def drawn():
+        best = max(metrics.mean_scores(row).f1 for row in scores[1:])
+        names = {"row_name": "a", "column_name": "b", "score_name": "f1", "title": "m"}
+        return plots.sweep_map([[made.scores[0].f1, best]], [1], [0.1, 0.2], **names)
+
+    return made.Case(
+        call={
+            "settings": settings,
+            "scores": scores,
+            "path": path,
+            "method": "m",
+            "names": ("a", "b"),
+        },
+        plain=lambda: path,
+        other={"by": "rand", "names": ("b", "a")},
+        bad=[
+            ({"scores": scores[1:]}, "draw_sweep: settings, scores must be as many"),
+            ({"method": "x"}, "draw_sweep: needs a setting of 'x' with both parameters"),
+            ({"by": "beauty"}, "by must be one of .*'beauty'"),
+        ],
+        drawn=drawn,
+    )
+
+
 CASES = {
+    "beside_published": beside_published,
+    "draw_sweep": draw_sweep,
     "load": load,
     "segment": segment,
     "score": score,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bioimage_tasks import metrics, plots, segmentation, tables
 from bioimage_tasks.metrics.membranes import dice, membrane_scores
-from bioimage_tasks.segmentation import candidates_learned, merging, stain
+from bioimage_tasks.segmentation import candidates_learned, candidates_rule, merging, stain
 from bioimage_tasks.segmentation.map_objects import pieces_of_map, views
 from bioimage_tasks.segmentation.membranes import cells_between
 from bioimage_tasks.segmentation.pixel_forest import fit_autocontext, fit_pixels, predict_pixels
@@ -240,52 +242,50 @@ def draw_overlays(made, folder):
 
 
 def candidate_rows(made, folder):
-    def plain():
-        found = candidates_learned.find(made.nuclei)
-        order = np.random.default_rng(3).permutation(len(found.regions))[:1500]
-        return found.measures[order], found.overlaps(made.labels)[order]
-
     return made.Case(
-        call={"image": made.nuclei, "gold": made.labels, "seed": 3},
-        plain=plain,
-        other={"seed": 4, "diameter": 9.0},
+        call={"image": made.nuclei, "gold": made.labels},
+        plain=lambda: candidates_learned.answered(made.nuclei, made.labels),
+        look=lambda one: (one.parent, one.cut, one.measures, one.overlaps, one.gold, one.image),
+        other={"diameter": 9.0},
         bad=[
-            ({"image": made.nuclei[0]}, "candidates: .*2 dimensions"),
+            ({"image": made.nuclei[0]}, "train: .*same shape"),
             ({"image": made.nuclei * 0}, "must not be constant"),
         ],
     )
 
 
-def learned(made):
-    found = candidates_learned.find(made.nuclei)
-    return found.measures, found.overlaps(made.labels)
+def answers(made):
+    images = made.nuclei, made.nuclei[::-1], made.nuclei[:, ::-1]
+    golds = made.labels, made.labels[::-1], made.labels[:, ::-1]
+    return [candidates_learned.answered(*pair) for pair in zip(images, golds, strict=True)]
 
 
 def learn_candidates(made, folder):
-    rows = [learned(made), learned(made)]
+    rows = answers(made)
+    none = replace(rows[0], measures=rows[0].measures[:0], overlaps=rows[0].overlaps[:0])
     return made.Case(
-        call={"rows": rows, **HOW},
-        plain=lambda: candidates_learned.fit(
-            *(np.concatenate(parts) for parts in zip(*rows, strict=True)), **HOW
-        ),
-        look=lambda rule: rule.forest.predict(rows[0][0]),
-        other={"trees": 5, "rows": rows[:1]},
+        call={"rows": rows, "groups": ["a", "b", "b"], **HOW},
+        plain=lambda: candidates_rule.learn(rows, ["a", "b", "b"], **HOW),
+        look=lambda rule: (rule.worth(rows[0], rows[0].measures), rule.cost, rule.known),
+        other={"trees": 5, "rows": rows[:1], "groups": ()},
         bad=[
             ({"rows": []}, "learn_candidates: needs at least one of rows; got none"),
-            ({"rows": [tuple(part[:0] for part in rows[0])]}, "needs at least one candidate"),
+            ({"groups": ["a"]}, "train: groups must be one an example, or none; got 1 for 3"),
+            ({"rows": [none], "groups": ()}, "needs at least one candidate"),
         ],
     )
 
 
 def apply_candidates(made, folder):
-    rule = candidates_learned.fit(*learned(made), **HOW)
+    rule = candidates_rule.learn(answers(made), **HOW)
     return made.Case(
         call={"image": made.nuclei, "rule": rule, "cost": 0.5},
         plain=lambda: candidates_learned.apply(made.nuclei, rule, cost=0.5),
-        other={"cost": 0.6, "diameter": 9.0},
+        other={"cost": None, "diameter": 9.0, "unseen": True},
         bad=[
             ({"cost": 2}, "apply: cost must lie in"),
             ({"image": made.rgb}, "candidates: .*2 dimensions"),
+            ({"unseen": True}, "apply: with unseen=True a rule must not have learned .* 3 it"),
         ],
     )
 
