@@ -148,8 +148,8 @@ class Graph:
     def nodes_of(self, keys: Collection[bytes]) -> list[int]:
         """Return the nodes of those keys that are in the graph, in no certain order.
 
-        Once packed they are sought in a table of numbers beside the packed keys: the index
-        compares with key objects, and so copies the pages of a memory that is shared.
+        Once packed with values they are sought in a table of numbers beside the packed keys:
+        the index compares with key objects, and so copies the pages of a memory that is shared.
         """
         table, packed = self._table, self.packed
         if not table or len(packed) < 32 * len(self):

@@ -130,7 +130,7 @@ class Vigil:
     def blame_dead(self, outbox: Outbox, offset: float) -> None:
         """Record the deaths of workers whose supervisor died too and could not."""
         now = self.clock()
-        for node in self.attempts.blame_dead(self._infos, outbox, self.epoch, now, offset):
+        for node in self.attempts.blame_dead(self._listing(), outbox, self.epoch, now, offset):
             self.judge(node)
 
     # -- other workers ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ There is no undo: :func:`plan` says what will go before anything is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from taskgraph.ops.attempts import attempts
@@ -92,7 +92,9 @@ def invalidate(session: Session, nodes: Iterable[int]) -> Plan:
 def strike(session: Session, roots: Sequence[int], note: str) -> int:
     """Write the tombstone over these nodes without a look at what goes; return its number."""
     key = session.graph.key
-    _forgive_the_dead(session, lambda: session.graph.downstream(roots))
+    if died := _died_at(session):  # else nothing is sought below a root of a million tasks
+        reached = session.graph.downstream(roots)
+        _forgive(session, [worker for worker, node in died.items() if reached[node]])
     return session.store.invalidate([key(node) for node in roots], KILL_RESULTS, note)
 
 
@@ -109,37 +111,30 @@ def retry(session: Session, nodes: Iterable[int]) -> int:
     tried = attempts(session, session.present())
     chosen = sorted(wanted & set(tried))
     if chosen:
-        _forgive_the_dead(session, lambda: wanted)
+        _forgive(session, [worker for worker, node in _died_at(session).items() if node in wanted])
         tasks = session.graph.tasks
         session.store.invalidate([tasks[node].key for node in chosen], KILL_FAILURES, "retry")
     return len(chosen)
 
 
-def _forgive_the_dead(session: Session, forgiven: Callable[[], bytearray | set[int]]) -> None:
-    """Take from the records of dead workers what they ran, if that is forgiven.
-
-    Else the next worker that finds such a record counts the same death once more, under
-    the new epoch: three old ones, and a task fails again without having run.
-
-    Parameters
-    ----------
-    session : Session
-    forgiven : callable
-        The nodes, or 1 for each of them; asked only if somebody has died: what lies below a
-        root of a million tasks takes long to find.
-    """
+def _died_at(session: Session) -> dict[str, int]:
+    """Return the node that each dead worker ran last, as far as the graph has it."""
     index = session.graph.index
-    died = {
+    return {
         info.worker: index[info.running]
         for info in session.store.workers()
         if not info.alive and info.running in index
     }
-    if not died:
-        return
-    nodes = forgiven()
-    for worker, node in died.items():
-        if node in nodes if isinstance(nodes, set) else nodes[node]:
-            session.store.running(worker, b"")
+
+
+def _forgive(session: Session, dead: Iterable[str]) -> None:
+    """Take from the records of dead workers what they ran.
+
+    Else the next worker that finds such a record counts the same death once more, under
+    the new epoch: three old ones, and a task fails again without having run.
+    """
+    for worker in dead:
+        session.store.running(worker, b"")
 
 
 def _roots(session: Session, chosen: Sequence[int], reached: bytearray) -> list[int]:
