@@ -126,9 +126,9 @@ class Leases:
             names.owners, names.locks, names.heads, names.epoch, names.opening,
             names.news, names.sizes,
         ]  # fmt: skip
-        parts = [keys[at : at + PART] for at in range(0, len(keys), PART)] or [()]
         if most is not None:  # one script knows how many another has locked only afterwards
-            parts = parts[:1]
+            keys = list(dict.fromkeys(keys))[:PART]  # a key named twice takes no two places
+        parts = [keys[at : at + PART] for at in range(0, len(keys), PART)] or [()]
         limit = b"" if most is None else most
         args: list[list[Argument]] = [
             [owner, token, server.lease_ms, b"".join(part), limit] for part in parts

@@ -72,6 +72,15 @@ class LockContract(ContractBase):
         assert outcome(again) == ([K1, FAR], [K2]), "what is one's own counts"
         assert outcome(other.claim(bob, [K1, FAR], most=5)) == ([], [K1, FAR])
 
+    def test_a_key_named_twice_is_one_key(self, tmp_path: Path) -> None:
+        """It takes no place of another one where little is needed."""
+        store, ann, other, bob = self.pair(tmp_path)
+        for most in (1, 2):
+            mine = store.claim(ann, [K1, K1, K1, K2, K2], most=most)
+            assert (set(mine.keys), mine.busy) == ({K1, K2} if most == 2 else {K1}, [])
+        theirs = other.claim(bob, [K1, K1, K3, K3], most=1)
+        assert (set(theirs.keys), set(theirs.busy)) == ({K3}, {K1})
+
     def test_a_key_with_a_result_can_be_locked_where_little_is_needed(self, tmp_path: Path) -> None:
         """A store may pass over it while there are others, but an invalidate asks for it."""
         store, ann, other, bob = self.pair(tmp_path)
