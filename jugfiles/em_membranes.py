@@ -3,11 +3,9 @@
     taskgraph execute jugfiles/em_membranes.py -- --em FOLDER
     taskgraph execute jugfiles/em_membranes.py -- --images FOLDER --labels FOLDER --block 6
 
-Labels are not 0 on membrane. Each block of sections is found by forests that saw none of it.
-With auto-context a second forest sees the first one's map; for its training that comes from
-forests that saw neither its block nor the tested one. The level that makes a mask of a map
-is chosen on the other blocks.
-OUT gets membranes.txt, .csv and overlays.png: amber gold, blue ours, white both.
+Labels aren't 0 on membrane. Each block of sections is found by forests that saw none of it. A
+second forest sees a map of the first; it learns from maps that saw neither block. Levels are
+chosen on the other blocks. OUT gets a table and overlays: amber gold, blue ours, white both.
 """
 
 import argparse
@@ -15,12 +13,11 @@ import sys
 
 from bioimage_tasks import datasets, tasks
 from bioimage_tasks.datasets.made import made_membranes
+from bioimage_tasks.segmentation.pixel_bank import Bank
 from bioimage_tasks.tasks import pixel_forest, pixel_map, pixel_samples
 
 SHOWN = ("dice", "tolerant_f1", "rand_f", "rand_split", "rand_merge")
 NOTE = "Blocks of one specimen were left out: nothing is said about another specimen."
-
-
 parser = argparse.ArgumentParser(prog="em_membranes.py")
 parser.add_argument("--em", help="folder of the ISBI 2012 collection")
 parser.add_argument("--images", help="folder of sections")
@@ -44,35 +41,38 @@ def sections():
 
 
 images, golds, blocks, names = zip(*sections(), strict=True)
-how = {"count": 600 if args.small else 4000, "balance": False, "rule": "inside"}
-forest = {"kind": "extra", "trees": 10 if args.small else 50}
+bank = Bank(lines=(1.0, 2.0))
+how = {"balance": False, "rule": "inside", "bank": bank, "count": 600 if args.small else 4000}
+forest = {"kind": "boosted", "trees": 30 if args.small else 300, "min_leaf": 20, "bank": bank}
 plain = [pixel_samples(image, gold, **how) for image, gold in zip(images, golds, strict=True)]
 
 
-def others(*apart):
-    return [k for k, block in enumerate(blocks) if block not in apart]
+def but(column, *apart):
+    return [one for one, block in zip(column, blocks, strict=True) if block not in apart]
 
 
 maps = {"pixel forest": {}, "with auto-context": {}}
 for out in sorted(set(blocks)):
-    first = pixel_forest([plain[k] for k in others(out)], **forest)
-    inner = []
-    for k in others(out)[::2]:
-        unseen = pixel_forest([plain[n] for n in others(out, blocks[k])], **forest)
-        inner.append(pixel_samples(images[k], golds[k], pixel_map(unseen, images[k]), **how))
+    first, inner = pixel_forest(but(plain, out), **forest), []
+    for k in but(range(len(blocks)), out)[::2]:
+        unseen = pixel_forest(but(plain, out, blocks[k]), **forest)
+        given = (images[k], golds[k], pixel_map(unseen, images[k]))
+        inner.append(pixel_samples(*given, **how | {"count": 2 * how["count"]}))
     second = pixel_forest(inner, **forest)
     for k in (k for k, block in enumerate(blocks) if block == out):
         maps["pixel forest"][k] = pixel_map(first, images[k])
         maps["with auto-context"][k] = pixel_map(second, images[k], maps["pixel forest"][k])
 
 rows = []
-for way, chances in maps.items():
-    level, best = {}, tasks.membrane_level
+for way, found in maps.items():
+    level, seeds, chances = {}, {}, [found[k] for k in range(len(blocks))]
+    grown = [tasks.membrane_seed_scores(*pair) for pair in zip(chances, golds, strict=True)]
     for out in set(blocks):
-        level[out] = best(*([column[k] for k in others(out)] for column in (chances, golds)))
-    cells = [tasks.membrane_cells(chances[k]) for k in others()]
+        level[out] = tasks.membrane_level(but(chances, out), but(golds, out))
+        seeds[out] = tasks.membrane_seed_level(but(grown, out))
+    cells = [tasks.membrane_cells(found[k], level=seeds[block]) for k, block in enumerate(blocks)]
     score = tasks.membrane_score
-    scores = [score(chances[k], level[blocks[k]], cells[k], golds[k]) for k in others()]
+    scores = [score(found[k], level[blocks[k]], own, golds[k]) for k, own in enumerate(cells)]
     rows.append(tasks.mean_row(way, scores, SHOWN, blocks))
 tasks.write_scores(rows, f"{args.out}/membranes", [NOTE])
 first = [blocks.index(block) for block in sorted(set(blocks))]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bioimage_tasks.checks import Array
 from bioimage_tasks.features.filters import FAMILIES, filter_bank
+from bioimage_tasks.segmentation.lines import line_bank, reach
 from bioimage_tasks.segmentation.masks import Floats
 
 #: The widest filter reaches this many scales: Gaussian, then the structure tensor's window.
@@ -43,6 +44,8 @@ class Bank:
         percentile 1, so that gain and offset do not matter.
     spacing : tuple of float, optional
         Size of a pixel along each axis in units of the smallest, for anisotropic stacks.
+    lines : tuple of float
+        Widths of thin lines to look for, pixels, in images of 2 dimensions; none by default.
     """
 
     scales: tuple[float, ...] = (0.7, 1.0, 1.6, 3.5, 5.0, 10.0)
@@ -51,11 +54,13 @@ class Bank:
     channels: bool = False
     normalise: bool = True
     spacing: tuple[float, ...] | None = None
+    lines: tuple[float, ...] = ()
 
     @property
     def margin(self) -> int:
         """How far a feature looks, pixels along an axis of spacing 1."""
-        return int(np.ceil(REACH * max(*self.scales, *self.context_scales))) + 2
+        round_ones = int(np.ceil(REACH * max(*self.scales, *self.context_scales)))
+        return max([round_ones, *map(reach, self.lines)]) + 2
 
 
 def planes(function: str, image: npt.ArrayLike, bank: Bank) -> Floats:
@@ -102,6 +107,8 @@ def features(channels: Floats, maps: Floats | None, bank: Bank) -> Floats:
     made = [channels]
     for plane in channels:
         made.append(filter_bank(plane, bank.scales, bank.families, spacing=bank.spacing))
+        if bank.lines:
+            made.append(line_bank(plane, bank.lines))
     if maps is not None:
         made.append(maps)
         for plane in maps:

@@ -198,6 +198,30 @@ def membrane_level(maps: Sequence[Array], gold: Sequence[LabelsRef | Labels]) ->
 
 
 @task()
+def membrane_seed_scores(maps: Array, gold: LabelsRef | Labels) -> dict[float, float]:
+    """Return the adapted Rand F of cells grown from seeds at several levels.
+
+    Give it out-of-fold maps of training images, and the scores of all of them to
+    :func:`membrane_seed_level`.
+    """
+    from scipy.ndimage import label
+
+    from bioimage_tasks.metrics.membranes import adapted_rand
+    from bioimage_tasks.segmentation.membranes import cells_between
+
+    truth = label(read("membrane_seed_scores", gold) == 0)[0]
+    levels = (0.05, 0.1, 0.15, 0.2, 0.3)
+    return {one: adapted_rand(cells_between(maps[0], level=one), truth)[0] for one in levels}
+
+
+@task()
+def membrane_seed_level(scores: Sequence[dict[float, float]]) -> float:
+    """Return the level whose cells have the best mean of the scores of several images."""
+    check_some("membrane_seed_level", "scores", scores)
+    return max(scores[0], key=lambda level: sum(one[level] for one in scores))
+
+
+@task()
 def membrane_score(
     maps: Array, level: float, cells: Labels, gold: LabelsRef | Labels
 ) -> MembraneScores:

@@ -43,7 +43,8 @@ def test_membranes_of_an_unseen_image_are_found(forest):
 def test_tiles_have_the_features_of_the_whole(shape):
     rng = np.random.default_rng(0)
     image, maps = rng.normal(size=shape), rng.random((1, *shape)).astype(np.float32)
-    bank = Bank(scales=(0.7, 2.0), context_scales=(1.0,))
+    lines = (1.0,) if len(shape) == 2 else ()
+    bank = Bank(scales=(0.7, 2.0), context_scales=(1.0,), lines=lines)
     channels = planes("test", image, bank)
     whole = features(channels, maps, bank)
     seen = np.zeros(shape, dtype=int)
@@ -145,6 +146,40 @@ def test_colours_and_volumes_work():
         predict_pixels(model, colour[0, 0])
     with pytest.raises(ValueError, match="channels and dimensions of those in training"):
         predict_pixels(model, colour[..., :2])
+
+
+def test_long_filters_find_thin_lines_at_any_angle():
+    from bioimage_tasks.segmentation.lines import KEPT, line_bank, line_filter
+
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:60, :60].astype(float)
+    for angle in (0.0, 0.4, 1.1, 2.0):
+        away = np.abs((columns - 30) * np.sin(angle) - (rows - 30) * np.cos(angle))
+        noisy = (rng.normal(0, 1, away.shape) - 3 * (away < 1)).astype(np.float32)
+        most = line_bank(noisy, (1.0,))[0][15:45, 15:45]
+        line, far = ((away < 1)[15:45, 15:45], (away > 4)[15:45, 15:45])
+        assert most[line].mean() > most[far].mean() + 4 * most[far].std()
+        found = line_bank(noisy, (1.0, 2.0))
+        assert found.shape == (2 * len(KEPT), 60, 60)
+        turned = line_bank(np.ascontiguousarray(np.rot90(noisy)), (1.0, 2.0))
+        assert np.allclose(turned, np.rot90(found, axes=(1, 2)), atol=1e-4)
+    bumps = [float(line_filter(1.0, angle).sum()) for angle in (0.0, 0.7)]
+    assert np.allclose(bumps, 0, atol=1e-5)
+    with pytest.raises(ValueError, match=r"2 dimensions.*got shape \(4, 4, 4\)"):
+        line_bank(np.zeros((4, 4, 4), np.float32), (1.0,))
+
+
+def test_a_long_filter_answers_as_scipys_correlation():
+    from scipy.ndimage import correlate
+
+    from bioimage_tasks.segmentation.lines import ANGLES, line_bank, line_filter
+
+    plane = np.random.default_rng(1).normal(size=(40, 45)).astype(np.float32)
+    slow = [correlate(plane, line_filter(1.0, np.pi * k / ANGLES)) for k in range(ANGLES)]
+    found = line_bank(plane, (1.0,))
+    assert np.allclose(found[0], np.max(slow, 0), atol=1e-5)
+    assert np.allclose(found[1], np.min(slow, 0), atol=1e-5)
+    assert np.allclose(found[2], np.mean(slow, 0), atol=1e-5)
 
 
 def test_outlines_are_a_class_of_their_own():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.ndimage import label
 
 from bioimage_tasks import metrics, plots, segmentation, tables
-from bioimage_tasks.metrics.membranes import dice, membrane_scores
+from bioimage_tasks.metrics.membranes import adapted_rand, dice, membrane_scores
 from bioimage_tasks.segmentation import candidates_learned, candidates_rule, merging, stain
 from bioimage_tasks.segmentation.map_objects import pieces_of_map, views
 from bioimage_tasks.segmentation.membranes import cells_between
@@ -200,6 +201,33 @@ def membrane_score(made, folder):
     )
 
 
+def membrane_seed_scores(made, folder):
+    gold = (made.labels > 0).astype(np.int32)
+
+    def plain():
+        cells = [cells_between(made.maps[0], level=one) for one in (0.05, 0.1, 0.15, 0.2, 0.3)]
+        truth = label(gold == 0)[0]
+        found = [adapted_rand(one, truth)[0] for one in cells]
+        return dict(zip((0.05, 0.1, 0.15, 0.2, 0.3), found, strict=True))
+
+    return made.Case(
+        call={"maps": made.maps, "gold": gold},
+        plain=plain,
+        other={"maps": made.maps / 2},
+        bad=[({"gold": gold[1:]}, "same shape"), ({"maps": made.maps - 1}, "cells_between: ")],
+    )
+
+
+def membrane_seed_level(made, folder):
+    scores = [{0.1: 0.5, 0.2: 0.7}, {0.1: 0.9, 0.2: 0.6}]
+    return made.Case(
+        call={"scores": scores},
+        plain=lambda: 0.1,
+        other={"scores": [scores[0]]},
+        bad=[({"scores": []}, "membrane_seed_level: needs at least one of scores")],
+    )
+
+
 def mean_row(made, folder):
     call = {"name": "way", "scores": made.scores, "shown": ["f1", "rand"], "groups": ["a", "b"]}
     f1 = [one.f1 for one in made.scores]
@@ -372,6 +400,8 @@ CASES = {
     "membrane_cells": membrane_cells,
     "membrane_level": membrane_level,
     "membrane_score": membrane_score,
+    "membrane_seed_scores": membrane_seed_scores,
+    "membrane_seed_level": membrane_seed_level,
     "mean_row": mean_row,
     "draw_overlays": draw_overlays,
     "candidate_rows": candidate_rows,
