@@ -49,20 +49,8 @@ def bernsen(
     contrast : float
         A window whose extremes differ by less than this share of the image's span (from
         the 5th to the 99.5th percentile) has little contrast.
-    diameter : float, optional
-        Usual diameter of an object in pixels; estimated when not given.
-    smoothing : float
-        Sigma of the Gaussian before the threshold, in diameters; 0 for none.
-    fill : bool
-        Whether enclosed holes belong to the object.
-    split : float
-        Depth of a neck at which touching objects are parted, in diameters; 0 for never.
-    min_size : float
-        Least area of an object, as a share of a disc of one diameter.
-    min_contrast : float
-        Least brightness above background, as a share of the median object's.
-    border : str
-        ``keep`` or ``clear`` objects that touch the image's border.
+    diameter, smoothing, fill, split, min_size, min_contrast, border
+        As for :func:`bioimage_tasks.segmentation.default.root_contrast`.
 
     Returns
     -------

@@ -62,18 +62,8 @@ def region_merging(
         less that on the contact, over their sum (-1..1).
     fraction : float
         Where the outline lies between local background and object, in (0, 1).
-    diameter : float, optional
-        Usual diameter of an object in pixels; estimated when not given.
-    smoothing : float
-        Sigma of the Gaussian before anything else, in diameters; 0 for none.
-    fill : bool
-        Whether enclosed holes belong to the object.
-    min_size : float
-        Least area of an object, as a share of a disc of one diameter.
-    min_contrast : float
-        Least brightness above background, as a share of the median object's.
-    border : str
-        ``keep`` or ``clear`` objects that touch the image's border.
+    diameter, smoothing, fill, min_size, min_contrast, border
+        As for :func:`bioimage_tasks.segmentation.default.root_contrast`.
 
     Returns
     -------
