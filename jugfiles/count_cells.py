@@ -54,19 +54,19 @@ def fits(names, folds, seed):
 
 args = options()
 images, boxes, counts = zip(*fields(args), strict=True)
-trees = {"n_estimators": 10 if args.small else 100, "min_samples_leaf": 2, "max_features": 0.4}
-forest = recipe("forest-regressor", **trees)
+trees = {"n_estimators": 10 if args.small else 100, "min_samples_leaf": 2}
+regress = recipe("extra-trees-regressor", max_features=0.4, **trees)
+of_tiles = recipe("extra-trees-regressor", max_features="sqrt", **trees)
 rows_all = [tasks.smear_row(image) for image in images]
 rows = []
-for kind, (box, column) in CLASSES.items():
-    if kind not in counts[0]:
-        continue
+for kind in counts[0]:
+    box, column = CLASSES[kind]
     truth = [float(own[kind]) for own in counts]
     pieces = [tasks.smear_row(image, (column,)) for image in images]
     tiles = [tasks.density_parts(i, b, box) for i, b in zip(images, boxes, strict=True)]
-    ways = {"mean": ("mean", rows_all), "regression": (forest, rows_all),
+    ways = {"mean": ("mean", rows_all), "regression": (regress, rows_all),
             "segmentation": ("count", pieces), "calibrated": ("linear", pieces),
-            "density": (forest, tiles)}  # fmt: skip
+            "density": (of_tiles, tiles)}  # fmt: skip
     for seed in range(1 if args.small else args.seeds):
         folds = group_k_fold([""] * len(truth), 5 if args.small else 10, seed=seed, by_image=True)
         base, inner = fits(ways, folds, seed), fits([*ways][1:], pairs(folds), seed)
