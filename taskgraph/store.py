@@ -270,7 +270,7 @@ class Store(Protocol):
         With ``most`` (not with ``coarse``) no more than so many keys are locked, in their
         order; a store may pass over keys that have a result while there are others. What was
         not needed is in neither list of the claim: a worker in a crowd names many keys to get
-        one, instead of asking for one after the other.
+        one, instead of asking for one after the other. A key named twice is one key.
         The caller must ask ``present`` again after it: results may have come.
         """
         ...
