@@ -101,6 +101,7 @@ class Runner:
         self.reason = ""  #: why a listener wants the worker to stop
         self.broken = False  #: a listener raised
         self.executed = self.failed = 0
+        self.noted = False  #: the owner record names the task that ran last
         self._peak, self._peak_at = 0, -1e9
         self._pid, self._folder = os.getpid(), processes.current_folder()
 
@@ -252,7 +253,23 @@ class Runner:
                 self.commit()
         if not self.leases.coarse:
             self.session.store.running(self.name, task.key)
+            self.noted = True
         self.notify(lambda listener: listener.task_started(task))
+
+    def forget(self) -> None:
+        """Keep no value and no note: what ran last may be run anew, here or elsewhere."""
+        self.input_gone = False
+        self.bench.clear()
+        self.nothing_runs()
+
+    def nothing_runs(self) -> None:
+        """Take back the note of what runs: whoever dies now dies of no task.
+
+        Not after every task: it costs a write, and the next one is noted in its place.
+        """
+        if self.noted:
+            self.session.store.running(self.name, b"")
+            self.noted = False
 
     def inside(self, node: int, task: Task, needs: Sequence[Task]) -> Ran:
         """Run a task in this process."""

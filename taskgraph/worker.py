@@ -350,9 +350,8 @@ class Worker:
     # -- news ------------------------------------------------------------------------------
     def look_anew(self) -> None:
         """Publish, then judge everything anew: a tombstone came, or an input is damaged."""
-        self.runner.input_gone = False
         self.let_go()
-        self.runner.bench.clear()
+        self.runner.forget()
         self.vigil.start_over()
         self.write_counts()
 
@@ -393,6 +392,7 @@ class Worker:
             return
         self.vigil.blame_dead(self.outbox, self.offset)
         self.commit()
+        self.runner.nothing_runs()
         self.board.set_state(self.slot, IDLE)
         reason = self.vigil.rest(self.orders.idle_exit)
         self.reason = self.reason or reason

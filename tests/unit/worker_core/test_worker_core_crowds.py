@@ -192,6 +192,38 @@ def test_a_worker_tells_its_outbox_how_many_there_are(place):
     assert worker.outbox.hold == pytest.approx(2 * PATIENCE)
 
 
+# -- what is noted ----------------------------------------------------------------------------
+def running_of(place, name):
+    """Return what a worker is noted to run."""
+    return next(info.running for info in place.store.workers() if info.worker == name)
+
+
+def test_who_rests_is_noted_to_run_nothing(place):
+    """Else its death would be laid on the task that it has long finished."""
+    worker, (ann,), (hers,) = company(place, 1, tasks=2)
+    hers.claim(ann, worker.scheduler.keys[1:])
+    seen = []
+
+    def rested():
+        seen.append(running_of(place, worker.name))
+        hers.leave(ann)
+
+    place.store.on_rest = rested
+    assert worker.run() == 0
+    assert set(seen) == {b""}
+
+
+def test_what_ran_last_is_not_noted_once_it_is_to_run_anew(place):
+    worker, *_ = company(place, 0, tasks=2)
+    (node,) = worker.lease()
+    key = worker.scheduler.keys[node]
+    worker.run_batch([node])
+    assert running_of(place, worker.name) == key
+    place.store.handle().invalidate([key])
+    assert worker.lease() == []
+    assert running_of(place, worker.name) == b""
+
+
 # -- commits ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("workers", "hold"),
