@@ -85,7 +85,7 @@ def sweep_map(
             f"sweep_map: needs a score for every row and column, some finite; got "
             f"{table.shape} for {len(rows)} rows and {len(columns)} columns"
         )
-    texts = [["" if np.isnan(value) else f"{value:.3g}" for value in row] for row in table]
+    texts = [["" if np.isnan(value) else f"{value:#.3g}" for value in row] for row in table]
     limits = float(np.nanmin(table)), float(np.nanmax(table))
     names = [str(value) for value in rows], [str(value) for value in columns]
     return _map(table, texts, names, (column_name, row_name), limits, score_name, title)

@@ -109,7 +109,7 @@ def test_the_second_looks_measures_are_those_of_a_slow_twin(known):
     assert total == pytest.approx((worth[chosen] - COST).sum()), "parts sum up to the best choice"
 
 
-def test_f1_and_mean_ap_from_overlaps_are_those_of_the_labels():
+def test_precision_and_recall_from_overlaps_are_those_of_the_labels():
     image, gold = made.outlined(9, 1)
     found = learned.find(image)
     assert found.factor == 1
@@ -118,7 +118,7 @@ def test_f1_and_mean_ap_from_overlaps_are_those_of_the_labels():
         gain = np.random.default_rng(seed).normal(one.overlaps - 0.5, 0.3)
         chosen = choose(found.regions, gain)
         scores = score(found.regions.render(chosen), gold)
-        assert rules.found(one, chosen) == pytest.approx((scores.f1, scores.mean_ap))
+        assert rules.found(one, chosen) == pytest.approx((scores.precision, scores.recall))
 
 
 def test_the_cost_is_chosen_between_junk_and_objects_and_groups_weigh_the_same(known):
@@ -131,7 +131,7 @@ def test_the_cost_is_chosen_between_junk_and_objects_and_groups_weigh_the_same(k
     mixed = [*worths(0.57, 1.0)[:3], worths(0.0, 0.42)[3]]
     by_image = rules.best_cost(known, mixed)
     by_group = rules.best_cost(known, mixed, ["a", "a", "a", "b"])
-    assert by_image >= 0.6
+    assert by_image > 0.57
     assert by_group < by_image
 
 
