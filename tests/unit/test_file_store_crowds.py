@@ -1,19 +1,24 @@
-"""Many workers on one file store: looks read once, and what is left behind is merged once."""
+"""Many workers on one file store: looks read once, lists, and what is left is merged once."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backends.file_store import open_store
+from backends.file_store.filesystem import FileSystem
 from backends.file_store.housekeeping import MOST_FINISHED, Housekeeping
+from backends.file_store.layout import special_lock
+from backends.file_store.liveness import Processes
 from backends.file_store.locks import Locks
 from backends.file_store.owners import Owners
 from backends.file_store.pack import Packer
 from backends.file_store.store import FileStore
 from backends.file_store.view import View
+from taskgraph.provenance import identity
 from taskgraph.testing.clock import FakeClock
 from taskgraph.testing.records import make_identity, make_key, make_record
 
@@ -70,6 +75,50 @@ def test_a_segment_that_came_between_two_listings_is_read_too(
     monkeypatch.setattr(View, "_read", late)
     assert set(reader.refresh().results) == {make_key(1), make_key(2)}
     assert reads == [1, 2]
+
+
+# -- who is there -----------------------------------------------------------------------------
+def test_who_leaves_while_it_is_looked_at_is_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_at(tmp_path, FakeClock())
+    there, gone = (store.enter(make_identity(n)) for n in range(2))
+    honest = FileSystem.inodes
+
+    def listed(disk: FileSystem, folder: str) -> dict[str, int]:
+        found = honest(disk, folder)
+        store.leave(gone)
+        return found
+
+    monkeypatch.setattr(FileSystem, "inodes", listed)
+    assert [info.worker for info in store.workers()] == [there]
+
+
+def test_a_process_that_ends_while_its_line_is_read_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Opened and then not readable: the line of no process, and no descriptor is left open."""
+    missing: list[int] = []
+
+    def kill(pid: int, _: int) -> None:
+        missing.append(pid)
+        raise ProcessLookupError
+
+    table = Processes(kill=kill)
+    here = identity()
+    if not table.local(here):
+        pytest.skip("this host shows no process table")
+    assert not table.gone(here), "it runs this test"
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+    def ended(*_: int) -> bytes:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "read", ended)
+    assert table.gone(here)
+    monkeypatch.undo()
+    assert missing == [os.getpid()]
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
 # -- merging ----------------------------------------------------------------------------------
@@ -143,6 +192,20 @@ def test_who_leaves_after_others_have_merged_does_not_even_ask_for_the_lock(
     locked = counted(monkeypatch, Locks, "take")
     store.leave(mine)
     assert locked == []
+
+
+def test_who_leaves_while_another_merges_leaves_that_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    store, other = store_at(tmp_path, clock), store_at(tmp_path, clock)
+    left_behind(other, MOST_FINISHED)
+    mine, theirs = store.enter(make_identity(1)), other.enter(make_identity(2))
+    store.publish(mine, [make_record(make_key(500))])
+    other._locks.take(theirs, [special_lock("pack")])
+    packs = counted(monkeypatch, Packer, "pack")
+    store.leave(mine)
+    assert (packs, len(segments(tmp_path))) == ([], MOST_FINISHED + 1)
 
 
 def dead_at(store: FileStore, count: int) -> None:
