@@ -15,7 +15,12 @@ from bioimage_tasks.plots.overlays import Picture
 
 
 def contact_sheet(
-    pictures: Sequence[Array], names: Sequence[str], *, columns: int = 5, title: str = ""
+    pictures: Sequence[Array],
+    names: Sequence[str],
+    *,
+    columns: int = 5,
+    title: str = "",
+    inches: float = 2.0,
 ) -> Picture:
     """Put pictures side by side: ``contact_sheet([one, other], ["one", "other"])``.
 
@@ -29,6 +34,8 @@ def contact_sheet(
     columns : int
         1 to 20.
     title : str
+    inches : float
+        Width of one picture, 0.5 to 20; outlines want one in which no pixel is lost.
 
     Raises
     ------
@@ -36,6 +43,7 @@ def contact_sheet(
         No pictures, or names are not as many.
     """
     check_range("contact_sheet", "columns", columns, 1, 20)
+    check_range("contact_sheet", "inches", inches, 0.5, 20)
     if not pictures or len(pictures) != len(names):
         raise ValueError(
             f"contact_sheet: needs pictures and a name for each; got {len(pictures)}, {len(names)}"
@@ -43,7 +51,7 @@ def contact_sheet(
     across = min(columns, len(pictures))
     down = -(-len(pictures) // across)
     tall = max(np.shape(one)[0] / np.shape(one)[1] for one in pictures)
-    figure = sheet(2.0 * across, (2.0 * tall + 0.3) * down + (0.4 if title else 0))
+    figure = sheet(inches * across, (inches * tall + 0.3) * down + (0.4 if title else 0))
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()

@@ -295,7 +295,9 @@ def draw_overlays(
         pixels, numbers = np.asarray(read("draw_overlays", image)), read("draw_overlays", truth)
         grey = pixels if pixels.ndim == found.ndim else pixels.mean(-1)
         outlined = label(numbers == 0)[0] if invert else numbers
-        pictures.append(overlay(grey, found, outlined))
+        pictures.append(overlay(grey, found, outlined, zoom=2))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, contact_sheet(pictures, [f"{name}" for name in names], columns=3))
+    # So wide that outlines of one pixel are seen: 600 pixels a picture.
+    sheet = contact_sheet(pictures, [f"{name}" for name in names], columns=3, inches=5.0)
+    write_image(path, sheet)
     return path

@@ -185,8 +185,8 @@ def draw_overlays(made, folder):
     }  # fmt: skip
 
     def drawn():
-        one = plots.overlay(made.nuclei, made.labels, made.labels)
-        return plots.contact_sheet([one], ["7"], columns=3)
+        one = plots.overlay(made.nuclei, made.labels, made.labels, zoom=2)
+        return plots.contact_sheet([one], ["7"], columns=3, inches=5.0)
 
     return made.Case(
         call={**call, "path": path},
