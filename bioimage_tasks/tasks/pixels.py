@@ -267,7 +267,7 @@ def mean_row(
     return row
 
 
-@task()
+@task(version=2)
 def draw_overlays(
     images: Sequence[ImageRef | Array],
     labels: Sequence[Labels],
