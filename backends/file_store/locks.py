@@ -204,8 +204,17 @@ class Locks:
         seen: dict[str, Seen] = {}
         beaten = [name for name in linked if self._beaten(name, rivals[name], look, seen)]
         self._step_back(worker, own, [name for name in beaten if name not in before])
+        self._shut_out(beaten, names)
         self._fs.point("looked")
         return bool(beaten)
+
+    def _shut_out(self, beaten: Sequence[str], names: Iterable[str]) -> None:
+        """Remember for a whole bucket what one of its keys met: no further link is needed."""
+        met = {name[2:4]: self._blockers[name] for name in beaten if name[:2] == "k."}
+        for name in names if met else ():
+            blocker = met.get(name[2:4], "")
+            if name[:2] == "k." and blocker[:2] == "b.":
+                self._blockers.setdefault(name, blocker)
 
     def _climb(self, worker: str, name: str, look: Look) -> str | None:
         """Link the name or its first free rung; ``None`` when a live owner is met."""

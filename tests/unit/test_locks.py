@@ -130,6 +130,17 @@ def test_who_is_beaten_by_a_bucket_goes_on_to_the_next_names(place: Place) -> No
     assert place.files() == sorted([BUCKET, FAR])
 
 
+def test_a_bucket_that_is_held_is_met_once_whatever_is_named_of_it(place: Place) -> None:
+    """Each further key would else cost a link, a listing and a step back."""
+    ann, bob = place.crew(), place.crew()
+    assert ann.take(BUCKET) == [True]
+    many = [f"k.3f{n:02d}" for n in range(40)]
+    assert bob.take(*many, FAR, most=1) == [False] * 40 + [True]
+    assert bob.disk.calls.count("names") == 2, "beaten, and then the one that is free"
+    ann.drop(BUCKET)
+    assert bob.take(*many, most=1) == [True] + [None] * 39, "nothing is believed for long"
+
+
 def test_taking_twice_is_no_quarrel(place: Place) -> None:
     ann = place.crew()
     assert ann.take(K, K, BUCKET) == [True, True, True]
