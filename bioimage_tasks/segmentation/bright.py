@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from bioimage_tasks.checks import Mask
-from bioimage_tasks.segmentation.masks import Floats, otsu, reduced, root, smooth
+from bioimage_tasks.segmentation.masks import Floats, bright, otsu, reduced, root, smooth
 
 #: The image is reduced until its longer side has at most this many pixels.
 REDUCED_SIDE = 512
@@ -43,8 +43,7 @@ def dimmed(pixels: Floats) -> Floats:
     if min(pixels.shape) < max(8, 2 * factor):
         return pixels
     small = reduced(pixels, factor)
-    level = root(smooth(small, SIGMAS[0]))
-    taken = level > otsu(level)
+    taken = bright(smooth(small, SIGMAS[0]))
     usual = _solid(taken)
     for _ in range(KINDS):
         more = _others(small, taken)

@@ -92,8 +92,7 @@ def root_contrast(
     light = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
     side = masks.odd(check_range(name, "window", window, 0.1, 100) * length)
     clear = light if ground is pixels else masks.smooth(ground, smoothing * length)
-    level = masks.root(clear)
-    labels = objects.parted(level > masks.otsu(level), length, 0.06, fill=True)
+    labels = objects.parted(masks.bright(clear), length, 0.06, fill=True)
     for _ in range(looks):
         cut = own_cut(light, labels, side, fraction)
         labels = objects.parted(cut, length, split, fill=fill)

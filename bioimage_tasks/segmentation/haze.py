@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from bioimage_tasks.checks import Mask
-from bioimage_tasks.segmentation.masks import Floats, otsu, reduced, root
+from bioimage_tasks.segmentation.masks import Floats, bright, reduced, root
 from bioimage_tasks.segmentation.scale import typical_diameter
 
 #: Sides of the windows in pixels of the reduced image, from the widest.
@@ -44,10 +44,10 @@ def even(pixels: Floats) -> Floats:
     small = gaussian_filter(reduced(pixels, factor), 0.7)
     slope = np.hypot(*np.gradient(root(small)))
     ground = np.zeros_like(small)
-    tried = [(_outline_slope(_bright(small), slope), ground)]
+    tried = [(_outline_slope(bright(small), slope), ground)]
     for window in WINDOWS:
         low = _ground(small, window)
-        mask = _bright(np.maximum(small - low, 0))
+        mask = bright(np.maximum(small - low, 0))
         if (typical_diameter(mask, 5) or window) <= WITHIN * window:
             tried.append((_outline_slope(mask, slope), low))
     least = HALF * max(steep for steep, _ in tried)
@@ -65,11 +65,6 @@ def _ground(pixels: Floats, window: int) -> Floats:
     lowest = minimum_filter(gaussian_filter(pixels, max(1, window / 16), truncate=3.0), window)
     ground: Floats = gaussian_filter(lowest, window / 4, truncate=3.0)
     return ground
-
-
-def _bright(pixels: Floats) -> Mask:
-    level = root(pixels)
-    return level > otsu(level)
 
 
 def _outline_slope(mask: Mask, slope: Floats) -> float:

@@ -13,6 +13,8 @@ from bioimage_tasks.checks import Array, Mask
 
 Floats = npt.NDArray[np.float32]
 
+#: Least share of a mask that an opening leaves when it is more than specks.
+SOLID = 0.5
 #: Global rules: name -> function of ``skimage.filters``.
 GLOBAL_RULES = {
     "otsu": "threshold_otsu",
@@ -59,6 +61,30 @@ def root(pixels: Floats) -> Floats:
     low = np.percentile(pixels, 5)
     level: Floats = np.sqrt(np.maximum(pixels - np.float32(low), 0))
     return level
+
+
+def bright(pixels: Floats) -> Mask:
+    """Return what Otsu's threshold of the square root finds, or of the pixels where it fails.
+
+    The root lifts the noise of the background together with dim objects: where there is
+    much noise, or little else, the threshold falls into it, and the mask or what it leaves
+    is specks.
+    """
+    level = root(pixels)
+    mask: Mask = level > otsu(level)
+    if _is_solid(mask) and _is_solid(~mask):
+        return mask
+    plain: Mask = pixels > otsu(pixels)
+    return plain
+
+
+def _is_solid(mask: Mask) -> bool:
+    """Say whether an opening leaves at least :data:`SOLID` of a mask."""
+    from scipy.ndimage import binary_dilation, binary_erosion
+
+    # The image's border is no outline.
+    opened = binary_dilation(binary_erosion(mask, border_value=1))
+    return bool(np.count_nonzero(opened) >= SOLID * np.count_nonzero(mask))
 
 
 def otsu(pixels: Floats) -> float:

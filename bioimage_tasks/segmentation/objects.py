@@ -16,7 +16,7 @@ import numpy.typing as npt
 from bioimage_tasks.checks import Labels, Mask, check_choice, check_range, sequential
 from bioimage_tasks.segmentation.bright import dimmed
 from bioimage_tasks.segmentation.hills import hills
-from bioimage_tasks.segmentation.masks import Floats, background, fill_holes, otsu, root
+from bioimage_tasks.segmentation.masks import Floats, background, bright, fill_holes
 
 #: What becomes of objects that touch the border.
 BORDERS = ("keep", "clear")
@@ -93,8 +93,7 @@ def contrast_mask(pixels: Floats, diameter: float, window: int, fraction: float)
     parted into objects; a pixel of an object stays when it lies above ``fraction`` of the
     way from the background within ``window`` pixels to that object's mean.
     """
-    level = root(dimmed(pixels))
-    first = fill_holes(level > otsu(level))
+    first = fill_holes(bright(dimmed(pixels)))
     if not first.any():
         return first
     labels = split_touching(first, 0.06 * diameter, 0.06 * diameter)

@@ -17,11 +17,10 @@ from bioimage_tasks.checks import Array, Mask, check_image, check_range, check_v
 from bioimage_tasks.segmentation.bright import dimmed
 from bioimage_tasks.segmentation.masks import (
     Floats,
+    bright,
     contrast_in,
-    otsu,
     prepare,
     reduced,
-    root,
     smooth,
 )
 
@@ -100,19 +99,14 @@ def estimate(pixels: Floats) -> float:
     small = reduced(dimmed(pixels), factor)
     fallback = max(min(small.shape) / 8, 2.0)
     smoothed = gaussian_filter(small, 0.7)
-    mask = _bright(smoothed)
+    mask = bright(smoothed)
     diameter = typical_diameter(mask, 5)
     if diameter is None:
         return float(fallback * factor)
     smoothed = gaussian_filter(small, max(0.7, 0.03 * diameter))
-    mask = contrast_in(smoothed, _bright(smoothed), diameter)
+    mask = contrast_in(smoothed, bright(smoothed), diameter)
     refined = typical_diameter(mask, max(3, 2 * int(0.25 * diameter) + 1))
     return float((refined or diameter) * factor)
-
-
-def _bright(pixels: Floats) -> Mask:
-    level = root(pixels)
-    return level > otsu(level)
 
 
 def typical_diameter(mask: Mask, reach: int) -> float | None:

@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 from bioimage_tasks.checks import sequential
 from bioimage_tasks.metrics import score
-from bioimage_tasks.segmentation import bright, default, objects, scale
+from bioimage_tasks.segmentation import bright, default, masks, objects, scale
 from bioimage_tasks.segmentation.masks import prepare
 
 SIDE, RADIUS, ORDINARY = 400, 10, 40
@@ -144,6 +144,31 @@ def test_without_a_second_kind_little_is_changed(field, old_rule):
     assert (
         abs(score(default.root_contrast(image), gold).f1 - score(old_rule(image), gold).f1) < 0.01
     )
+
+
+NOISY = {"8": (40, 8), "12": (40, 12), "10 discs": (10, 4), "3 discs": (3, 4)}
+
+
+def in_noise(name):
+    """Discs on more noise than usual, or fewer of them: the background is most of the image."""
+    number, noise = NOISY[name]
+    image, gold = scene(1, 0)
+    more = np.random.default_rng(1).normal(0, np.sqrt(noise**2 - 15.9), image.shape)
+    gold = np.where(gold <= number, gold, 0)
+    return np.where((gold == 0) & (image > 40), 20, image) + more, gold
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_noise_is_no_object(name):
+    image, gold = in_noise(name)
+    assert score(default.root_contrast(image), gold).f1 > 0.95
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_the_root_alone_falls_into_the_noise(name, monkeypatch):
+    monkeypatch.setattr(masks, "SOLID", 0.0)
+    image, gold = in_noise(name)
+    assert score(default.root_contrast(image), gold).f1 < 0.2
 
 
 def test_haze_is_no_second_kind():
