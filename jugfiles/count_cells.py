@@ -57,8 +57,7 @@ images, boxes, counts = zip(*fields(args), strict=True)
 trees = {"n_estimators": 10 if args.small else 100, "min_samples_leaf": 2}
 regress = recipe("extra-trees-regressor", max_features=0.4, **trees)
 of_tiles = recipe("extra-trees-regressor", max_features="sqrt", **trees)
-rows_all = [tasks.smear_row(image) for image in images]
-rows = []
+rows_all, rows = [tasks.smear_row(image) for image in images], []
 for kind in counts[0]:
     box, column = CLASSES[kind]
     truth = [float(own[kind]) for own in counts]

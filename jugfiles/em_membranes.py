@@ -14,7 +14,7 @@ import sys
 from bioimage_tasks import datasets, tasks
 from bioimage_tasks.datasets.made import made_membranes
 from bioimage_tasks.segmentation.pixel_bank import Bank
-from bioimage_tasks.tasks import pixel_forest, pixel_map, pixel_samples
+from bioimage_tasks.tasks import membrane_score, pixel_forest, pixel_map, pixel_samples
 
 SHOWN = ("dice", "tolerant_f1", "rand_f", "rand_split", "rand_merge")
 NOTE = "Blocks of one specimen were left out: nothing is said about another specimen."
@@ -71,8 +71,7 @@ for way, found in maps.items():
         level[out] = tasks.membrane_level(but(chances, out), but(golds, out))
         seeds[out] = tasks.membrane_seed_level(but(grown, out))
     cells = [tasks.membrane_cells(found[k], level=seeds[block]) for k, block in enumerate(blocks)]
-    score = tasks.membrane_score
-    scores = [score(found[k], level[blocks[k]], own, golds[k]) for k, own in enumerate(cells)]
+    scores = list(map(membrane_score, chances, map(level.get, blocks), cells, golds))
     rows.append(tasks.mean_row(way, scores, SHOWN, blocks))
 tasks.write_scores(rows, f"{args.out}/membranes", [NOTE])
 first = [blocks.index(block) for block in sorted(set(blocks))]

@@ -53,8 +53,7 @@ parts = 3 if args.small else 5
 schedules = {f"{parts}-fold": [str(k % parts) for k in range(len(shown))]}
 schedules["colour group out"] = bvalue(tasks.colour_groups(shown, min(args.groups, len(shown))))
 rows = []
-for way in args.ways:
-    seen, bank = ways[way]
+for way, (seen, bank) in [(name, ways[name]) for name in args.ways]:
     how = {"bank": bank, "rule": "inside", "count": 500 if args.small else 1500}
     drawn = [tasks.pixel_samples(i, g, **how) for i, g in zip(seen, golds, strict=True)]
     for schedule, folds in schedules.items():

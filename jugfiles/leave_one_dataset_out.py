@@ -46,8 +46,7 @@ def collections(args):
         root = Path(args.data)
         images = [(i, "u2os") for i in datasets.NucleiU2osHand(root / "nuclei-u2os-hand").images()]
         others = datasets.get("nuclei-fluo-dsb2018")(root / "nuclei-fluo-dsb2018").images()
-        images += [(i, i.group) for i in others]
-        images += [(datasets.stardist_field(), "stardist")]
+        images += [*((i, i.group) for i in others), (datasets.stardist_field(), "stardist")]
         for image, name in images:
             found.setdefault(name, []).append((image, image.gold))
     for name, images, labels in args.collection:

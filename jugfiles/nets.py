@@ -68,8 +68,7 @@ published = [n for n, way in enumerate(ways) if way in PUBLISHED]
 together = [combine("mean of published", "line", published)]
 together += [combine(how, how, range(len(ways))) for how in ("non-negative", "linear")]
 together += [combine(f"{way}, on a line", "line", [n]) for n, way in enumerate(ways)]
-rows = [tasks.score_row(*each) for each in zip(single, by_image, strict=True)]
-rows += map(tasks.score_row, together)
+rows = [*map(tasks.score_row, single, by_image), *map(tasks.score_row, together)]
 twice = [place for place, share in enumerate(second) if share is not None]
 if len({samples[place] for place in twice}) > 1:
     people = [[own[place] for place in twice] for own in (truth, second, samples)]

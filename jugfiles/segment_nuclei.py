@@ -59,14 +59,13 @@ if gold:
     tasks.write_csv(rows, f"{args.out}/table.csv")
     tasks.write_text(rows, f"{args.out}/table.txt")
     if not args.quick:
-        how = "root-contrast", ("fraction", "split")
-        tasks.draw_sweep(tried, scores, f"{args.out}/sweep.png", *how)
+        axes = "fraction", "split"
+        tasks.draw_sweep(tried, scores, f"{args.out}/sweep.png", "root-contrast", axes)
 if args.by_image and known:
     rows, folds, labels = [tasks.candidate_rows(i, i.gold) for i in known], args.by_image, []
     for k, image in enumerate(known):
         others = [row for n, row in enumerate(rows) if n % folds != k % folds]
-        rule = tasks.learn_candidates(others)
-        labels.append(tasks.apply_candidates(image, rule, unseen=True))
+        labels.append(tasks.apply_candidates(image, tasks.learn_candidates(others), unseen=True))
     ways = {"learned": labels, "default": [segment(image) for image in known]}
     ours = []
     for way, own in ways.items():
