@@ -13,10 +13,9 @@ process. That takes one bit for each row of the blocks that were loaded from (th
 bytes each, are in memory then), and an entry in ``_better`` only where a second one came.
 
 A worker hears of every result of all others, and asks about few of them: those of buckets
-(first bytes of keys) that it leases, and its inputs. So what comes after the first look, a
-block of more than a few rows, waits as a plain column of keys, and a bucket is taken in when
-it is asked about. Entries
-of a dict cost five times the memory, in each worker anew.
+(first bytes of keys) that it leases, and its inputs. So a block of more than a few rows that
+comes after the first look waits as a plain column of keys, and a bucket is taken in when it
+is asked about. Entries of a dict cost five times the memory, in each worker anew.
 """
 
 from __future__ import annotations

@@ -13,10 +13,17 @@ from __future__ import annotations
 import numpy as np
 
 from bioimage_tasks.checks import Mask
-from bioimage_tasks.segmentation.masks import Floats, bright, otsu, reduced, root, smooth
+from bioimage_tasks.segmentation.masks import (
+    Floats,
+    bright,
+    otsu,
+    outline,
+    reduced,
+    reduction,
+    root,
+    smooth,
+)
 
-#: The image is reduced until its longer side has at most this many pixels.
-REDUCED_SIDE = 512
 #: Rim of what was found, in pixels of the reduced image: blur reaches that far.
 RIM = 3
 #: Sigmas at which outlines are held against noise; one is enough, as objects differ in size.
@@ -39,7 +46,7 @@ def dimmed(pixels: Floats) -> Floats:
     pixels : numpy.ndarray of float32
         Shape (height, width), darkest about 0.
     """
-    factor = max(1, -(-max(pixels.shape) // REDUCED_SIDE))
+    factor = reduction(pixels)
     if min(pixels.shape) < max(8, 2 * factor):
         return pixels
     small = reduced(pixels, factor)
@@ -80,11 +87,8 @@ def _others(pixels: Floats, taken: Mask) -> Mask | None:
 
 def _steep(pixels: Floats, found: Mask, around: Mask, sigma: float) -> bool:
     """Say whether outlines are steeper than what is around, after smoothing."""
-    from scipy.ndimage import binary_erosion
-
-    outline = found & ~binary_erosion(found, border_value=1)
     slope = np.hypot(*np.gradient(root(smooth(pixels, sigma))))
-    return bool(np.percentile(slope[outline], FLAT) > np.percentile(slope[around], NOISE))
+    return bool(np.percentile(slope[outline(found)], FLAT) > np.percentile(slope[around], NOISE))
 
 
 def _solid(mask: Mask) -> Mask:

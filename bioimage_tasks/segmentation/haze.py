@@ -12,13 +12,11 @@ from __future__ import annotations
 import numpy as np
 
 from bioimage_tasks.checks import Mask
-from bioimage_tasks.segmentation.masks import Floats, bright, reduced, root
+from bioimage_tasks.segmentation.masks import Floats, bright, outline, reduced, reduction, root
 from bioimage_tasks.segmentation.scale import typical_diameter
 
 #: Sides of the windows in pixels of the reduced image, from the widest.
 WINDOWS = (256, 128, 64, 45, 32, 23, 16)
-#: The image is reduced until its longer side has at most this many pixels.
-REDUCED_SIDE = 512
 #: Outlines are told by their shallowest part, for haze may have a small share of them: this
 #: many percent lie below the value.
 SHALLOW = 5
@@ -38,7 +36,7 @@ def even(pixels: Floats) -> Floats:
     """
     from scipy.ndimage import gaussian_filter
 
-    factor = max(1, -(-max(pixels.shape) // REDUCED_SIDE))
+    factor = reduction(pixels)
     if min(pixels.shape) < max(8, 2 * factor):
         return pixels
     small = gaussian_filter(reduced(pixels, factor), 0.7)
@@ -69,10 +67,8 @@ def _ground(pixels: Floats, window: int) -> Floats:
 
 def _outline_slope(mask: Mask, slope: Floats) -> float:
     """Return how steep the shallowest part of a mask's outline is."""
-    from scipy.ndimage import binary_erosion
-
-    outline = mask & ~binary_erosion(mask, border_value=1)
-    return float(np.percentile(slope[outline], SHALLOW)) if outline.any() else 0.0
+    rim = outline(mask)
+    return float(np.percentile(slope[rim], SHALLOW)) if rim.any() else 0.0
 
 
 def _enlarged(ground: Floats, factor: int, shape: tuple[int, ...]) -> Floats:

@@ -13,6 +13,9 @@ from bioimage_tasks.checks import Array, Mask
 
 Floats = npt.NDArray[np.float32]
 
+#: Where only a look is needed, the image is reduced until its longer side has at most this
+#: many pixels.
+REDUCED_SIDE = 512
 #: Least share of a mask that an opening leaves when it is more than specks.
 SOLID = 0.5
 #: Global rules: name -> function of ``skimage.filters``.
@@ -30,6 +33,11 @@ def prepare(image: Array) -> Floats:
     low = image.min()
     above: Floats = np.subtract(image, low, dtype=np.float64, order="C").astype(np.float32)
     return above
+
+
+def reduction(pixels: Floats) -> int:
+    """Return the factor that brings an image to :data:`REDUCED_SIDE`; 1 for a small one."""
+    return max(1, -(-int(max(pixels.shape)) // REDUCED_SIDE))
 
 
 def reduced(pixels: Floats, factor: int) -> Floats:
@@ -85,6 +93,14 @@ def _is_solid(mask: Mask) -> bool:
     # The image's border is no outline.
     opened = binary_dilation(binary_erosion(mask, border_value=1))
     return bool(np.count_nonzero(opened) >= SOLID * np.count_nonzero(mask))
+
+
+def outline(mask: Mask) -> Mask:
+    """Return the mask's own pixels beside the background; the image's border is no outline."""
+    from scipy.ndimage import binary_erosion
+
+    rim: Mask = mask & ~binary_erosion(mask, border_value=1)
+    return rim
 
 
 def otsu(pixels: Floats) -> float:

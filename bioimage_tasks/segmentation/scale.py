@@ -21,11 +21,10 @@ from bioimage_tasks.segmentation.masks import (
     contrast_in,
     prepare,
     reduced,
+    reduction,
     smooth,
 )
 
-#: The image is reduced until its longer side has at most this many pixels.
-REDUCED_SIDE = 512
 #: Nuclei are not discs: equivalent diameter over inscribed radius, on hand outlines.
 DIAMETER_PER_RADIUS = 2.15
 
@@ -94,7 +93,7 @@ def estimate(pixels: Floats) -> float:
     """Estimate the diameter from prepared pixels (see :func:`estimate_diameter`)."""
     from scipy.ndimage import gaussian_filter
 
-    factor = max(1, -(-max(pixels.shape) // REDUCED_SIDE))
+    factor = reduction(pixels)
     factor = 1 if min(pixels.shape) < factor else factor
     small = reduced(dimmed(pixels), factor)
     fallback = max(min(small.shape) / 8, 2.0)

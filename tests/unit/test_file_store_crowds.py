@@ -122,6 +122,22 @@ def test_a_process_that_ends_while_its_line_is_read_is_gone(
 
 
 # -- merging ----------------------------------------------------------------------------------
+def overtaken(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> list[str]:
+    """Let another act once, after the first count and before the lock; say who was counting."""
+    honest = Housekeeping._small_of_the_gone
+    raced: list[str] = []
+
+    def slow(house: Housekeeping, worker: str, thorough: bool) -> list[str]:
+        found = honest(house, worker, thorough)
+        if not raced:
+            raced.append(worker)
+            act()
+        return found
+
+    monkeypatch.setattr(Housekeeping, "_small_of_the_gone", slow)
+    return raced
+
+
 def left_behind(store: FileStore, count: int, first: int = 0) -> list[bytes]:
     """Let workers publish a result each and leave; return the keys."""
     keys = [make_key(first + n) for n in range(count)]
@@ -161,17 +177,7 @@ def test_many_that_leave_together_merge_once(
     store.publish(mine, [make_record(make_key(500))])
     other.publish(theirs, [make_record(make_key(501))])
     packs = counted(monkeypatch, Packer, "pack")
-    honest = Housekeeping._small_of_the_gone
-    raced: list[str] = []
-
-    def slow(house: Housekeeping, worker: str, thorough: bool) -> list[str]:
-        found = honest(house, worker, thorough)
-        if worker == mine and not raced:  # between the count and the lock
-            raced.append(worker)
-            other.leave(theirs)
-        return found
-
-    monkeypatch.setattr(Housekeeping, "_small_of_the_gone", slow)
+    raced = overtaken(monkeypatch, lambda: other.leave(theirs))
     store.leave(mine)
     assert raced
     assert len(packs) == 1
@@ -248,17 +254,7 @@ def test_two_that_come_to_the_dead_merge_once(
         for heir in heirs:
             heir.workers()
     packs = counted(monkeypatch, Packer, "pack")
-    honest = Housekeeping._small_of_the_gone
-    raced: list[str] = []
-
-    def slow(house: Housekeeping, worker: str, thorough: bool) -> list[str]:
-        found = honest(house, worker, thorough)
-        if not raced:  # between the count and the lock
-            raced.append(worker)
-            heirs[1].enter(make_identity(1))
-        return found
-
-    monkeypatch.setattr(Housekeeping, "_small_of_the_gone", slow)
+    raced = overtaken(monkeypatch, lambda: heirs[1].enter(make_identity(1)))
     heirs[0].refresh()
     heirs[0].enter(make_identity(0))
     assert raced
