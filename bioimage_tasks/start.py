@@ -7,6 +7,7 @@ package whose name is ours alone. Nothing is loaded but what finds a package.
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,6 +47,7 @@ def main() -> int:
     except ImportError as error:
         sys.stderr.write(f"taskgraph: error: {error}\n")
         return 4
+    gc.disable()  # until the command is loaded: ``processes.keep_loaded``
     from taskgraph import cli
 
     return cli.main()

@@ -1,8 +1,10 @@
 """``python -m taskgraph``: the command line."""
 
+import gc
 import sys
 
-from taskgraph.cli import main
-
 if __name__ == "__main__":
+    gc.disable()  # until the command is loaded: ``processes.keep_loaded``
+    from taskgraph.cli import main
+
     sys.exit(main())

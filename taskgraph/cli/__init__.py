@@ -29,7 +29,10 @@ def main(args: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"taskgraph: error: {stranger}\n")
         return 4
     processes.IS_PROGRAM = args is None
-    return group.run(sys.argv[1:] if args is None else args)
+    try:
+        return group.run(sys.argv[1:] if args is None else args)
+    finally:
+        processes.keep_loaded()
 
 
 def find_stranger(folder: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from taskgraph import processes
 from taskgraph.cli import plugins, trouble
 from taskgraph.cli.catalogue import COMMANDS, JUG_COMMANDS
 from taskgraph.cli.command import VERBOSE
@@ -39,6 +40,7 @@ class Group(click.Group):
         name = args[0]
         command = self.get_command(ctx, name)
         if command is not None or ctx.resilient_parsing:
+            processes.keep_loaded()
             return name, command, args[1:]
         if name.startswith("-"):
             raise click.NoSuchOption(name, ctx=ctx)
