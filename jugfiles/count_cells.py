@@ -48,24 +48,24 @@ def fields(args):
 
 def fits(names, folds, seed):
     """Fit ways of counting in every fold."""
-    return [[tasks.fold(*ways[way], truth, one, seed=seed, limits=LIMITS) for one in folds]
-            for way in names]  # fmt: skip
+    how = {"seed": seed, "limits": LIMITS}
+    return [[tasks.fold(*ways[way], truth, one, **how) for one in folds] for way in names]
 
 
 args = options()
 images, boxes, counts = zip(*fields(args), strict=True)
-trees = {"n_estimators": 10 if args.small else 100, "min_samples_leaf": 2}
-regress = recipe("extra-trees-regressor", max_features=0.4, **trees)
-of_tiles = recipe("extra-trees-regressor", max_features="sqrt", **trees)
-rows_all, rows = [tasks.smear_row(image) for image in images], []
+how = {"n_estimators": 10 if args.small else 100, "min_samples_leaf": 2}
+trees = [recipe("extra-trees-regressor", max_features=some, **how) for some in (0.4, "sqrt")]
+smears, rows = [tasks.smear_row(image) for image in images], []
 for kind in counts[0]:
     box, column = CLASSES[kind]
     truth = [float(own[kind]) for own in counts]
     pieces = [tasks.smear_row(image, (column,)) for image in images]
     tiles = [tasks.density_parts(i, b, box) for i, b in zip(images, boxes, strict=True)]
-    ways = {"mean": ("mean", rows_all), "regression": (regress, rows_all),
+    wholes = [tasks.row_of_parts(*both) for both in zip(tiles, smears, strict=True)]
+    ways = {"mean": ("mean", wholes), "regression": (trees[0], wholes),
             "segmentation": ("count", pieces), "calibrated": ("linear", pieces),
-            "density": (of_tiles, tiles)}  # fmt: skip
+            "density": (trees[1], [tasks.in_context(own) for own in tiles])}  # fmt: skip
     for seed in range(1 if args.small else args.seeds):
         folds = group_k_fold([""] * len(truth), 5 if args.small else 10, seed=seed, by_image=True)
         base, inner = fits(ways, folds, seed), fits([*ways][1:], pairs(folds), seed)

@@ -7,7 +7,7 @@ makes the generators.
 
 from __future__ import annotations
 
-from bioimage_tasks.tasks.counting import density_parts, smear_row
+from bioimage_tasks.tasks.counting import density_parts, in_context, row_of_parts, smear_row
 from bioimage_tasks.tasks.features import (
     bag_of_words,
     codebook,
@@ -99,6 +99,7 @@ __all__ = [
     "features",
     "fold",
     "gathered",
+    "in_context",
     "learn_candidates",
     "learn_merging",
     "load",
@@ -117,6 +118,7 @@ __all__ = [
     "pixel_forest",
     "pixel_map",
     "pixel_samples",
+    "row_of_parts",
     "score",
     "score_row",
     "segment",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy.typing as npt
 from bioimage_tasks.checks import Array, check_range
 from bioimage_tasks.datasets.base import ImageRef
 from bioimage_tasks.datasets.marks import BoxesRef
-from bioimage_tasks.features.parts import Parts, describe_parts
+from bioimage_tasks.features.parts import Parts, describe_parts, mean_part
+from bioimage_tasks.features.parts import in_context as put_in_context
 from bioimage_tasks.features.smears import smear_features, spread
 from bioimage_tasks.tasks.door import task
 from bioimage_tasks.tasks.reading import read
@@ -53,6 +55,34 @@ def density_parts(
     density = spread(corners, (pixels.shape[0], pixels.shape[1]))
     counts = _sums(density, side)
     return replace(found, targets=(counts * len(found)).astype(np.float32))
+
+
+@task()
+def in_context(parts: Parts) -> Parts:
+    """Put the mean of an image's parts beside every part.
+
+    See :func:`bioimage_tasks.features.parts.in_context`.
+    """
+    _check_parts("in_context", parts)
+    return put_in_context(parts)
+
+
+@task()
+def row_of_parts(parts: Parts, row: Sequence[float] = ()) -> npt.NDArray[np.float64]:
+    """Describe an image by the mean of its parts, after numbers of its own."""
+    own = np.asarray(row, dtype=np.float64)
+    if own.ndim != 1:
+        raise ValueError(f"row_of_parts: the row must be one of numbers; got shape {own.shape}")
+    _check_parts("row_of_parts", parts)
+    return np.concatenate([own, mean_part(parts)])
+
+
+def _check_parts(function: str, parts: object) -> None:
+    if not isinstance(parts, Parts):
+        raise ValueError(
+            f"{function}: needs the parts of an image, as density_parts gives them; "
+            f"got {type(parts).__name__}"
+        )
 
 
 def _corners(boxes: BoxesRef | Array, kind: str) -> Array:

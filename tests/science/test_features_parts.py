@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bioimage_tasks.datasets import made_coverage as made
-from bioimage_tasks.features.parts import WAYS, describe_parts
+from bioimage_tasks.features.parts import WAYS, Parts, describe_parts, in_context, mean_part
 
 SIZES = {"pixels": 4, "regions": 16, "tiles": 24, "surf": 1}
 
@@ -119,3 +119,19 @@ def test_made_up_images_are_the_same_every_time_and_differ_by_group():
     discs, corners = made.counted(0)
     assert discs.shape == (128, 128, 3)
     assert 3 <= len(corners) < 16
+
+
+def test_a_part_in_context_has_its_image_beside_it():
+    rng = np.random.default_rng(0)
+    parts = Parts(rng.random((5, 3), np.float32), np.array([1, 1, 2, 3, 1], np.float32))
+    repeated = np.repeat(parts.values, parts.areas.astype(int), axis=0)
+    assert np.allclose(mean_part(parts), repeated.mean(0), atol=1e-6)
+    found = in_context(parts)
+    assert np.array_equal(found.values[:, :3], parts.values)
+    assert np.allclose(found.values[:, 3:], repeated.mean(0), atol=1e-6)
+    assert found.values.dtype == np.float32
+    assert np.array_equal(found.areas, parts.areas)
+    turned = in_context(Parts(parts.values[::-1], parts.areas[::-1]))
+    assert np.allclose(turned.values, found.values[::-1]), "the order of parts tells nothing"
+    other = in_context(Parts(parts.values + np.eye(5, 3, dtype=np.float32), parts.areas))
+    assert not np.allclose(other.values[-1], found.values[-1]), "another image, another context"

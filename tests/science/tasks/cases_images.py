@@ -8,7 +8,7 @@ import numpy as np
 
 from bioimage_tasks import io, metrics, plots, segmentation, tables
 from bioimage_tasks.datasets import ImageRef, LabelsRef
-from bioimage_tasks.features.parts import describe_parts
+from bioimage_tasks.features.parts import Parts, describe_parts
 from bioimage_tasks.features.smears import smear_features, spread
 from bioimage_tasks.metrics import coelho_published
 
@@ -136,6 +136,48 @@ def density_parts(made, folder):
     )
 
 
+def _parts(made):
+    values = made.rgb.reshape(-1, 3)[:7].astype(np.float32)
+    return Parts(values, np.arange(1, 8, dtype=np.float32), values[:, 0])
+
+
+def _slow_mean(parts):
+    weighted = [
+        area * row.astype(np.float64) for row, area in zip(parts.values, parts.areas, strict=True)
+    ]
+    return sum(weighted) / float(sum(parts.areas))
+
+
+def in_context(made, folder):
+    parts = _parts(made)
+
+    def plain():
+        rows = [[*row, *_slow_mean(parts)] for row in parts.values]
+        return replace(parts, values=np.array(rows).astype(np.float32))
+
+    return made.Case(
+        call={"parts": parts},
+        plain=plain,
+        look=lambda found: (np.round(found.values, 3), found.areas, found.targets),
+        other={"parts": replace(parts, areas=parts.areas[::-1].copy())},
+        bad=[({"parts": parts.values}, "in_context: needs the parts of an image.*got ndarray")],
+    )
+
+
+def row_of_parts(made, folder):
+    parts = _parts(made)
+    return made.Case(
+        call={"parts": parts, "row": (1.0, 2.0)},
+        plain=lambda: np.array([1.0, 2.0, *_slow_mean(parts)]),
+        look=lambda found: np.round(found, 3),
+        other={"row": (), "parts": replace(parts, values=parts.values[::-1].copy())},
+        bad=[
+            ({"parts": None}, "row_of_parts: needs the parts of an image.*got NoneType"),
+            ({"row": 3.0}, r"row_of_parts: the row must be one of numbers; got shape \(\)"),
+        ],
+    )
+
+
 def table(made, folder):
     entries = [("a", "1", made.scores[1]), ("b", "1", made.scores[0])]
     return made.Case(
@@ -233,6 +275,8 @@ CASES = {
     "overlay": overlay,
     "smear_row": smear_row,
     "density_parts": density_parts,
+    "in_context": in_context,
+    "row_of_parts": row_of_parts,
     "table": table,
     "write_csv": write_csv,
     "write_text": write_text,
