@@ -20,6 +20,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+#: What both measure of the form, and what scikit-image calls it; ours measures Hu's moments,
+#: filled area and holes in the same time.
+SHAPES = {
+    "shape_area": "area", "shape_perimeter": "perimeter", "shape_axis_major": "axis_major_length",
+    "shape_axis_minor": "axis_minor_length", "shape_solidity": "solidity",
+    "shape_extent": "extent", "shape_feret": "feret_diameter_max",
+}  # fmt: skip
+FORMS = tuple(SHAPES.values())
+
 
 def scene(smooth: float, size: int = 1024, objects: int = 500) -> tuple[Any, Any]:
     """Return an 8-bit image with all levels in use, and labels of ellipses on a grid."""
@@ -67,6 +76,7 @@ def contenders(image: Any, labels: Any) -> dict[str, tuple[Callable[[], Any], Ca
         )
 
     crops = boxes(image, labels)
+    numbers = range(1, int(labels.max()) + 1)
     return {
         "Haralick, 256 levels": texture(256),
         "Haralick, 32 levels": texture(32),
@@ -81,14 +91,12 @@ def contenders(image: Any, labels: Any) -> dict[str, tuple[Callable[[], Any], Ca
         "mean, deviation": (
             lambda: compute(image, labels, ("intensity",), shares=()).values[:, :2],
             lambda: np.array(
-                [(image[labels == n].mean(), image[labels == n].std()) for n in range(1, 501)]
+                [(image[labels == n].mean(), image[labels == n].std()) for n in numbers]
             ),
         ),
-        "area, eccentricity": (
-            lambda: compute(image, labels, ("shape",)).values[:, [0, 6]],
-            lambda: np.stack(
-                list(regionprops_table(labels, properties=("area", "eccentricity")).values()), 1
-            ),
+        "shape": (
+            lambda: compute(image, labels, ("shape",), feret=True).select(list(SHAPES)).values,
+            lambda: np.stack(list(regionprops_table(labels, properties=FORMS).values()), 1),
         ),
     }
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bioimage_tasks.checks import Array, Labels, check_choice, check_range
-from bioimage_tasks.features.grouped import numbering, ratio
+from bioimage_tasks.features.grouped import Numbers, numbering, ratio
 from bioimage_tasks.features.registry import register
 from bioimage_tasks.features.table import FeatureTable, Values
 
@@ -59,7 +59,7 @@ def lbp(
     if neighbours == "image" or labels is None:
         counts = _of_image(image, labels, radius, points)
     else:
-        counts = _of_crops(image, labels, radius, points)
+        counts = _of_lone(image, labels, radius, points)
     shares = ratio(counts, counts.sum(1, keepdims=True))
     return FeatureTable.of(
         {f"pattern_{place}": ("1", shares[:, place]) for place in range(shares.shape[1])}
@@ -80,49 +80,74 @@ def _patterns(points: int) -> Codes:
     return np.flatnonzero(least == np.arange(len(least)))
 
 
-def lbp_codes(image: Array, radius: float, points: int, outside: str = "edge") -> Codes:
-    """Return the rotation-invariant code of every pixel, shape of the image.
-
-    ``outside`` is numpy's padding mode beyond the image, ``"edge"`` or ``"constant"`` (0).
-    """
+def lbp_codes(image: Array, radius: float, points: int) -> Codes:
+    """Return the rotation-invariant code of every pixel, shape of the image."""
     pixels = image.astype(np.float64)
     rim = int(np.ceil(radius)) + 1
-    padded = np.pad(pixels, rim, mode=outside)  # type: ignore[call-overload]
+    padded = np.pad(pixels, rim, mode="edge")
     higher = pixels + 1e-9 * np.abs(pixels).max(initial=1)
     codes = np.zeros(image.shape, dtype=np.int64)
-    for place, angle in enumerate(np.linspace(0, 2 * np.pi, points, endpoint=False)):
-        down, across = (round(radius * float(way), 5) for way in (-np.sin(angle), np.cos(angle)))
+    for place, (down, across) in enumerate(_circle(radius, points)):
         codes |= (_shifted(padded, rim, down, across) > higher).astype(np.int64) << place
     return least_rotations(points)[codes]
 
 
-def _shifted(padded: Array, rim: int, down: float, across: float) -> Values:
-    """Return the values at an offset from every inner pixel, linear between four."""
+def _circle(radius: float, points: int) -> list[tuple[float, float]]:
+    return [
+        (round(-radius * float(np.sin(angle)), 5), round(radius * float(np.cos(angle)), 5))
+        for angle in np.linspace(0, 2 * np.pi, points, endpoint=False)
+    ]
+
+
+def _corners(down: float, across: float) -> list[tuple[int, int, float]]:
+    """Return the pixels around an offset and their weights."""
     top, left = int(np.floor(down)), int(np.floor(across))
-    height, width = (side - 2 * rim for side in padded.shape)
-    total = np.zeros((height, width))
+    found = []
     for row, share in ((top, 1 - (down - top)), (top + 1, down - top)):
         for column, part in ((left, 1 - (across - left)), (left + 1, across - left)):
             if share * part > 0:
-                rows = slice(rim + row, rim + row + height)
-                total += share * part * padded[rows, rim + column : rim + column + width]
+                found.append((row, column, share * part))
+    return found
+
+
+def _shifted(padded: Array, rim: int, down: float, across: float) -> Values:
+    """Return the values at an offset from every inner pixel, linear between four."""
+    height, width = (side - 2 * rim for side in padded.shape)
+    total = np.zeros((height, width))
+    for row, column, weight in _corners(down, across):
+        rows = slice(rim + row, rim + row + height)
+        total += weight * padded[rows, rim + column : rim + column + width]
     return total
 
 
 def _of_image(image: Array, labels: Labels | None, radius: float, points: int) -> Values:
     flat, count = numbering(image, labels)
-    codes = lbp_codes(image, radius, points).ravel()
+    return _counted(flat, lbp_codes(image, radius, points).ravel(), count, points)
+
+
+def _counted(owner: Numbers, codes: Codes, count: int, points: int) -> Values:
+    """Return how often every pattern occurs in objects 1..count."""
     kinds = 1 << points
-    table = np.bincount(flat.astype(np.int64) * kinds + codes, minlength=(count + 1) * kinds)
+    table = np.bincount(owner.astype(np.int64) * kinds + codes, minlength=(count + 1) * kinds)
     return table.reshape(count + 1, kinds)[1:, _patterns(points)].astype(np.float64)
 
 
-def _of_crops(image: Array, labels: Labels, radius: float, points: int) -> Values:
-    from bioimage_tasks.features.crops import crops
-
-    patterns = _patterns(points)
-    counts = np.zeros((int(labels.max()), len(patterns)))
-    for place, crop in crops(image, labels):
-        codes = lbp_codes(crop, radius, points, "constant")[crop != 0]
-        counts[place] = np.bincount(codes, minlength=1 << points)[patterns]
-    return counts
+def _of_lone(image: Array, labels: Labels, radius: float, points: int) -> Values:
+    """Count the patterns of objects each of which lies alone on black."""
+    rim = int(np.ceil(radius)) + 1
+    numbers, padded = np.pad(labels, rim).ravel(), np.pad(image.astype(np.float64), rim).ravel()
+    width, count = image.shape[1] + 2 * rim, int(labels.max(initial=0))
+    inside = np.flatnonzero(numbers)
+    owner, pixels = numbers[inside], padded[inside]
+    brightest = np.ones(count + 1)
+    np.maximum.at(brightest, owner, np.abs(pixels))
+    higher = pixels + 1e-9 * brightest[owner]
+    codes = np.zeros(len(inside), dtype=np.int64)
+    for place, (down, across) in enumerate(_circle(radius, points)):
+        total = np.zeros(len(inside))
+        for row, column, weight in _corners(down, across):
+            there = inside + (row * width + column)
+            total += weight * np.where(numbers[there] == owner, padded[there], 0.0)
+        codes |= (total > higher).astype(np.int64) << place
+    lit = pixels != 0
+    return _counted(owner[lit], least_rotations(points)[codes[lit]], count, points)

@@ -1,35 +1,23 @@
 """The form of objects: size, elongation, smoothness of outline, holes.
 
-Labels come in, one row an object goes out. scikit-image measures, the ratios are formed
-here, and an object of a pixel or a line gets the values of its limit, not NaN. The image's
-pixels are not looked at.
+Labels come in, one row an object goes out. All objects are measured at once, from their
+runs; the ratios are formed here, and an object of a pixel or a line gets the values of its
+limit, not NaN. The image's pixels are not looked at.
 """
 
 from __future__ import annotations
-
-import warnings
 
 import numpy as np
 
 from bioimage_tasks.checks import Array, Labels
 from bioimage_tasks.features.grouped import ratio
+from bioimage_tasks.features.holes import filled_sizes
+from bioimage_tasks.features.hulls import filled_rows, reaches, rows_of
+from bioimage_tasks.features.moments import axes, central_moments, hu_moments
+from bioimage_tasks.features.outlines import euler_numbers, perimeters
 from bioimage_tasks.features.registry import register
+from bioimage_tasks.features.runs import Runs
 from bioimage_tasks.features.table import FeatureTable, Values
-
-_MEASURED = (
-    "area",
-    "area_convex",
-    "area_filled",
-    "axis_major_length",
-    "axis_minor_length",
-    "eccentricity",
-    "euler_number",
-    "extent",
-    "feret_diameter_max",
-    "moments_hu",
-    "perimeter",
-)
-_SOLID = ("area", "area_filled", "equivalent_diameter_area", "extent", "euler_number")
 
 
 @register("shape", dimensions=(2, 3), objects=True)
@@ -42,7 +30,7 @@ def shape(image: Array, labels: Labels, *, feret: bool = False) -> FeatureTable:
         2D, or 3D for volume, filled volume, equivalent diameter, extent, Euler number.
     labels : numpy.ndarray of int32
     feret : bool
-        Whether the greatest caliper is measured too: slow.
+        Whether the greatest caliper is measured too.
 
     Notes
     -----
@@ -51,32 +39,29 @@ def shape(image: Array, labels: Labels, *, feret: bool = False) -> FeatureTable:
     sign and logarithm, because they span many decades; the last changes its sign in a
     mirror.
     """
-    from skimage.measure import regionprops_table
-
+    runs = Runs.of(labels)
     if image.ndim == 3:
-        table = regionprops_table(labels, properties=_SOLID)
-        return FeatureTable.of(_of_volumes(table))
-    wanted = [name for name in _MEASURED if feret or name != "feret_diameter_max"]
-    with warnings.catch_warnings():  # a line of pixels has no convex hull
-        warnings.filterwarnings("ignore", message="Failed to get convex hull")
-        table = regionprops_table(labels, properties=wanted)
-    return FeatureTable.of(_of_areas(table))
+        return FeatureTable.of(_of_volumes(runs))
+    return FeatureTable.of(_of_areas(runs, feret))
 
 
-def _of_volumes(table: dict[str, Values]) -> dict[str, tuple[str, Values]]:
+def _of_volumes(runs: Runs) -> dict[str, tuple[str, Values]]:
+    volume = runs.sizes.astype(np.float64)
     return {
-        "volume": ("px^3", table["area"]),
-        "diameter": ("px", table["equivalent_diameter_area"]),
-        "filled": ("1", ratio(table["area"], table["area_filled"], 1.0)),
-        "extent": ("1", table["extent"]),
-        "euler_number": ("1", table["euler_number"]),
+        "volume": ("px^3", volume),
+        "diameter": ("px", np.cbrt(6 * volume / np.pi)),
+        "filled": ("1", ratio(volume, filled_sizes(runs), 1.0)),
+        "extent": ("1", ratio(volume, runs.box_sizes)),
+        "euler_number": ("1", euler_numbers(runs)),
     }
 
 
-def _of_areas(table: dict[str, Values]) -> dict[str, tuple[str, Values]]:
-    area, perimeter = table["area"], table["perimeter"]
-    major, minor = table["axis_major_length"], table["axis_minor_length"]
-    hull = np.maximum(table["area_convex"], area)
+def _of_areas(runs: Runs, feret: bool) -> dict[str, tuple[str, Values]]:
+    area, perimeter = runs.sizes.astype(np.float64), perimeters(runs)
+    moments = central_moments(runs)
+    major, minor, eccentricity = axes(moments)
+    hull = filled_rows(rows_of(runs))
+    convex = np.bincount(hull.owner, hull.last - hull.first + 1, minlength=runs.count)
     columns = {
         "area": ("px^2", area),
         "perimeter": ("px", perimeter),
@@ -84,16 +69,15 @@ def _of_areas(table: dict[str, Values]) -> dict[str, tuple[str, Values]]:
         "axis_major": ("px", major),
         "axis_minor": ("px", minor),
         "aspect": ("1", ratio(minor, major, 1.0)),
-        "eccentricity": ("1", table["eccentricity"]),
-        "solidity": ("1", area / hull),
-        "extent": ("1", table["extent"]),
+        "eccentricity": ("1", eccentricity),
+        "solidity": ("1", ratio(area, convex)),
+        "extent": ("1", ratio(area, runs.box_sizes)),
         "form_factor": ("1", ratio(4 * np.pi * area, perimeter**2, 1.0)),
-        "filled": ("1", ratio(area, table["area_filled"], 1.0)),
-        "holes": ("1", 1 - table["euler_number"]),
+        "filled": ("1", ratio(area, filled_sizes(runs), 1.0)),
+        "holes": ("1", 1 - euler_numbers(runs)),
     }
-    if "feret_diameter_max" in table:
-        columns["feret"] = ("px", table["feret_diameter_max"])
-    for rank in range(7):
-        moment = table[f"moments_hu-{rank}"]
-        columns[f"hu_{rank + 1}"] = ("1", np.sign(moment) * np.log10(1 + 1e12 * np.abs(moment)))
+    if feret:
+        columns["feret"] = ("px", reaches(hull, runs.count))
+    for rank, moment in enumerate(hu_moments(moments).T, 1):
+        columns[f"hu_{rank}"] = ("1", np.sign(moment) * np.log10(1 + 1e12 * np.abs(moment)))
     return columns
