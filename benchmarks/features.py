@@ -80,6 +80,10 @@ def contenders(image: Any, labels: Any) -> dict[str, tuple[Callable[[], Any], Ca
     return {
         "Haralick, 256 levels": texture(256),
         "Haralick, 32 levels": texture(32),
+        "whole image, Haralick": (
+            lambda: haralick_by_direction(image.astype(np.int32)).reshape(1, -1),
+            lambda: mh.haralick(image).reshape(1, -1),
+        ),
         "Zernike, degree 8": (
             lambda: compute(image, labels, ("zernike",), radius=16.0).values,
             lambda: np.array([mh.zernike_moments(crop, 16, 8) for crop in crops]),

@@ -3,13 +3,16 @@
 Grey levels and labels come in, a few sums over the histograms of every object and direction
 go out. Nothing is as large as (levels x levels) an object: objects are taken in blocks of
 about equal size, as the rows of a matrix that stays in the processor's cache, and equal
-pairs are brought together by sorting its rows. Must not know what is computed of the sums.
+pairs are brought together by sorting its rows. Only objects with about as many pixels as
+there are pairs of levels are counted in such a matrix. Must not know what is computed of
+the sums.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +26,9 @@ Keys = npt.NDArray[np.int64]
 Whole = npt.NDArray[np.integer[Any]]
 #: Pixels worked on at once.
 BLOCK = 65536
+#: An object of so many pixels, and no fewer than there are pairs of levels, is counted in a
+#: table of all pairs, which is then faster than a sort.
+LARGE = 4096
 
 
 class Pairs(NamedTuple):
@@ -104,6 +110,9 @@ class Pixels:
     def pairs(self, steps: Sequence[tuple[int, ...]], first: int, last: int) -> Iterator[Pairs]:
         """Give the sums over the pairs of a block of objects, direction by direction."""
         sizes = np.diff(self.ends[first : last + 1])
+        if int(sizes[0]) >= max(LARGE, 1 << 2 * self.bits):
+            yield from self._counted(steps, first, last)
+            return
         filled = np.arange(sizes.max()) < sizes[:, None]
         place = np.zeros(filled.shape, dtype=np.int64)
         place[filled] = self.place[self.ends[first] : self.ends[last]]
@@ -115,13 +124,41 @@ class Pixels:
         if self.bits <= 16:
             kind = np.uint16 if self.bits <= 8 else np.uint32
         block = _Block((own & mask).astype(kind), sizes, self.bits)
-        for step in steps:
-            offset = sum(way * stride for way, stride in zip(step, self.strides, strict=True))
+        for offset in self._offsets(steps):
             there = self.both.take(place + offset, mode="clip")
             same = (own ^ there) <= mask
             # What is no pair becomes one of two zeros and is taken off from these again.
             other = (there & mask).astype(kind) * same
             yield block.summed(block.levels * same, other, np.flatnonzero(filled & ~same))
+
+    def _offsets(self, steps: Sequence[tuple[int, ...]]) -> list[int]:
+        return [
+            sum(way * stride for way, stride in zip(step, self.strides, strict=True))
+            for step in steps
+        ]
+
+    def _counted(self, steps: Sequence[tuple[int, ...]], first: int, last: int) -> Iterator[Pairs]:
+        """Give the same of large objects: how often each pair occurs is counted in a table."""
+        bits, mask = self.bits, (1 << self.bits) - 1
+        offsets = self._offsets(steps)
+        tables = np.zeros((len(offsets), last - first, 1 << 2 * bits), dtype=np.int64)
+        for number in range(first, last):
+            for begin in range(self.ends[number], self.ends[number + 1], 4 * BLOCK):
+                place = self.place[begin : min(begin + 4 * BLOCK, self.ends[number + 1])]
+                own = self.both[place]
+                for table, offset in zip(tables[:, number - first], offsets, strict=True):
+                    there = self.both.take(place + offset, mode="clip")
+                    code = (own & mask) << bits | there & mask
+                    same = (own ^ there) <= mask
+                    if not same.all():
+                        code = code[same]
+                    table += np.bincount(code, minlength=table.size)
+        for found in tables:
+            yield self._square.summed(found)
+
+    @cached_property
+    def _square(self) -> _Square:
+        return _Square(1 << self.bits)
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
@@ -180,6 +217,47 @@ class _Block:
         )
 
 
+class _Square:
+    """Every pair of levels (low, high) once, for objects that have about as many pixels."""
+
+    def __init__(self, levels: int) -> None:
+        self.levels = levels
+        self.low, self.high = np.triu_indices(levels)
+        self.equal = np.flatnonzero(self.low == self.high)
+        added = self.low + self.high
+        self.by_sum = np.argsort(added, kind="stable")
+        self.sums = np.searchsorted(added[self.by_sum], np.arange(2 * levels - 1))
+        apart = self.high - self.low
+        self.by_distance = np.argsort(apart, kind="stable")
+        self.distances = np.searchsorted(apart[self.by_distance], np.arange(levels))
+
+    def summed(self, table: Keys) -> Pairs:
+        """Sum up how often ordered pairs occur, shape (objects, levels^2)."""
+        square = table.reshape(-1, self.levels, self.levels)
+        ends = square.sum(1) + square.sum(2)
+        times = square[:, self.low, self.high] + square[:, self.high, self.low]
+        equal = times[:, self.equal] // 2
+        times[:, self.equal] = equal
+        added = np.add.reduceat(times[:, self.by_sum], self.sums, axis=1)
+        apart = np.add.reduceat(times[:, self.by_distance], self.distances, axis=1)
+        return Pairs(
+            times.sum(1).astype(np.float64),
+            equal.sum(1).astype(np.float64),
+            _squares(times),
+            _squares(equal),
+            _bits(times, int(times.max())).sum(1),
+            _squares(added),
+            _bits(added, int(added.max())).sum(1),
+            *_of_table(apart),
+            *_of_table(ends)[:4],
+        )
+
+
+def _squares(table: Keys) -> Values:
+    squares: Values = np.einsum("ij,ij->i", table, table).astype(np.float64)
+    return squares
+
+
 def _runs(flat: Whole, odd: Keys) -> tuple[Keys, Keys, Keys]:
     """Return where a value differs from the one before, how often it occurs, and row starts.
 
@@ -210,8 +288,7 @@ def _table(values: Whole, odd: Keys, top: int) -> Keys:
 def _of_table(table: Keys) -> tuple[Values, ...]:
     """Return first, second, squares, logs and close of every row."""
     first, second, close = (table.astype(np.float64) @ _weights(np.arange(table.shape[1])).T).T
-    squares = np.einsum("ij,ij->i", table, table).astype(np.float64)
-    return first, second, squares, _bits(table, int(table.max())).sum(1), close
+    return first, second, _squares(table), _bits(table, int(table.max())).sum(1), close
 
 
 def _of_sorted(values: Whole, odd: Keys) -> tuple[Values, ...]:

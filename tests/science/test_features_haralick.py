@@ -64,6 +64,26 @@ def test_random_objects_by_table_and_by_sort(levels, monkeypatch):
         np.testing.assert_allclose(ours, theirs, **CLOSE)
 
 
+@pytest.mark.parametrize("levels", [4, 64, 256])
+def test_large_objects_are_counted_in_tables_with_the_same_result(levels, monkeypatch, field):
+    """In pieces, two that touch, one in parts, with and without zeros, beside a small one."""
+    image = field[0].astype(np.int32) * levels // (int(field[0].max()) + 1)
+    labels = np.ones(image.shape, np.int32)
+    labels[100:, 90:], labels[40:60, 20:50], labels[5:9, 5:9] = 2, 0, 3
+    monkeypatch.setattr(cooccurrence, "BLOCK", 1500)
+    found = {}
+    for large in (1 << 40, 1):
+        monkeypatch.setattr(cooccurrence, "LARGE", large)
+        found[large] = [
+            haralick_by_direction(image, numbers, distance=distance, ignore_zeros=zeros)
+            for numbers in (labels, None)
+            for distance, zeros in ((1, True), (3, False))
+        ]
+    for sorted_, counted in zip(*found.values(), strict=True):
+        np.testing.assert_allclose(counted, sorted_, **CLOSE)
+    np.testing.assert_allclose(found[1][0], of_mahotas(image, labels), **CLOSE)
+
+
 def of_dense_matrices(levels, labels, step):
     """Return energy, contrast, sum variance and entropies of objects, zeros and all."""
     found = np.full((labels.max(), 5), np.nan)
