@@ -130,6 +130,24 @@ for i in range({n}):
 """
 
 
+def products(n: int) -> str:
+    """Return ``n`` tasks that multiply matrices of 256 x 256, ten times each."""
+    return f"""{HEAD}
+import numpy as np
+
+@TaskGenerator
+def power(i):
+    x = np.random.default_rng(i).random((256, 256))
+    for _ in range(10):
+        x = x @ x
+        x /= x.max()
+    return float(x.sum())
+
+for i in range({n}):
+    power(i)
+"""
+
+
 def big_argument(n: int) -> str:
     """Return ``n`` tasks that share one array of 10 MB as a plain argument."""
     return f"""{HEAD}

@@ -25,6 +25,7 @@ from redis_scenarios import (
     redis_wake,
 )
 from starts import handoff, starts
+from terminals import terminals
 
 
 def flat_10k_disk(bench: Bench) -> None:
@@ -193,6 +194,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "arrays-1000x1MB": arrays_disk,
     "handoff": handoff,
     "starts": starts,
+    "terminals-4": terminals,
     "jug-examples": examples,
     "flat-10k-tmpfs": flat_tmpfs,
     "shapes": shapes,

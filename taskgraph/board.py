@@ -26,6 +26,7 @@ _HEAD = 64
 _KEY = 48
 _COUNTS = struct.Struct("<7Q")  # executed, failed here, total, done, failed, blocked, left
 _COUNTS_AT = 88
+_THREADS_AT = 144
 _AMOUNTS_AT = 160
 _MOST_RESOURCES = (SLOT - _AMOUNTS_AT) // 8
 
@@ -114,6 +115,10 @@ class Board:
         """Write the worker's counts."""
         _COUNTS.pack_into(self._map, self._at(slot) + _COUNTS_AT, *counts)
 
+    def write_threads(self, slot: int, count: int) -> None:
+        """Write how many threads the worker's share of the cores is."""
+        struct.pack_into("<Q", self._map, self._at(slot) + _THREADS_AT, count)
+
     # -- reading ------------------------------------------------------------------
     def state(self, slot: int) -> int:
         """Return what the worker at a slot is doing."""
@@ -136,6 +141,10 @@ class Board:
     def counts(self, slot: int) -> Counts:
         """Return the worker's counts."""
         return Counts(*_COUNTS.unpack_from(self._map, self._at(slot) + _COUNTS_AT))
+
+    def threads(self, slot: int) -> int:
+        """Return how many threads the worker's share of the cores is."""
+        return int(struct.unpack_from("<Q", self._map, self._at(slot) + _THREADS_AT)[0])
 
     # -- resources ------------------------------------------------------------------
     def lacks(self, need: Mapping[str, float]) -> list[str]:

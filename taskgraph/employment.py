@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from taskgraph.outbox import Patience
 from taskgraph.provenance import identity
 from taskgraph.scheduler import Scheduler
 from taskgraph.session import CURRENT, Session
+from taskgraph.store import Identity, WorkerInfo
 from taskgraph.task import RECORDER, Task, verify_arguments
 from taskgraph.workbench import InputGone, Workbench
 from taskgraph.worker import Worker
@@ -98,6 +100,7 @@ def employ(job: Job, session: Session, scheduler: Scheduler, slot: int, line: so
         session, scheduler, name, board=board, slot=slot, orders=job.orders,
         origins=origins, capture=capture, run_apart=apart.run, say=say, enter=enter,
     )  # fmt: skip
+    worker.vigil.on_census = partial(share_cores, job, slot, me)
     processes.ignore_interrupts()
     processes.on_signals(
         (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2),
@@ -113,6 +116,13 @@ def employ(job: Job, session: Session, scheduler: Scheduler, slot: int, line: so
         say(f"worker {worker.name[:8]} stops: {worker.reason}")
     board.set_state(slot, ENDED)  # else it did not end by itself: a task ended the process
     return code
+
+
+def share_cores(job: Job, slot: int, me: Identity, alive: Sequence[WorkerInfo]) -> None:
+    """Take this worker's share of the cores, and leave its number for isolated tasks."""
+    count = job.threads.share([info.identity for info in alive], me)
+    job.board.write_threads(slot, count)
+    job.threads.give(count)
 
 
 def run_isolated(job: Job, session: Session, node: int, fds: Sequence[int]) -> None:

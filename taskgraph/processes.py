@@ -1,7 +1,7 @@
 """What the supervisor, the template and its children need of the operating system.
 
-Dying with one's parent, signals that only set a flag, the number of threads of array
-libraries, and a fresh start of standard streams after a fork.
+Dying with one's parent, signals that only set a flag, and a fresh start of standard
+streams after a fork.
 """
 
 from __future__ import annotations
@@ -20,19 +20,6 @@ from taskgraph.errors import UsageError
 
 T = TypeVar("T")
 
-#: Variables by which array libraries are told how many threads to use.
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-#: OpenBLAS's threads wait for work by spinning, for 2 to this power cycles: 26 unless told
-#: otherwise, which is 40 ms of a core for each library and worker when its threads start, and
-#: again after each call. 20 is half a millisecond; then they sleep.
-#: (https://github.com/OpenMathLib/OpenBLAS/issues/5171)
-SPIN_VARIABLE, SPIN = "OPENBLAS_THREAD_TIMEOUT", "20"
 _PR_SET_PDEATHSIG = 1
 #: This process is a command and not a guest in somebody's Python: it reads a jugfile and ends.
 IS_PROGRAM = False
@@ -95,40 +82,6 @@ def close_input() -> None:
 def ignore_interrupts() -> None:
     """Leave Ctrl-C to the supervisor; programs that a task starts still get it."""
     on_signals((signal.SIGINT,), lambda number: None)
-
-
-def quiet_threads() -> list[str]:
-    """Keep array libraries at one thread while a jugfile is read.
-
-    A library that has started threads can't be forked safely.
-
-    Returns
-    -------
-    list of str
-        The variables that were set, for :func:`raise_threads`.
-    """
-    os.environ.setdefault(SPIN_VARIABLE, SPIN)
-    ours = [name for name in THREAD_VARIABLES if name not in os.environ]
-    for name in ours:
-        os.environ[name] = "1"
-    return ours
-
-
-def raise_threads(ours: Iterable[str], count: int) -> None:
-    """Give a worker its share of the cores, in libraries loaded already and to come."""
-    for name in ours:
-        os.environ[name] = str(count)
-    if not ours or count == 1:
-        return
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(count)
-    if "numpy" in sys.modules:
-        try:
-            import threadpoolctl
-        except ImportError:
-            return
-        threadpoolctl.threadpool_limits(count)
 
 
 def reseed() -> None:

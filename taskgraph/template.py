@@ -31,6 +31,7 @@ from taskgraph.scheduler import Scheduler
 from taskgraph.session import Session
 from taskgraph.store import Record, Store
 from taskgraph.task import Task
+from taskgraph.threads import Threads
 
 #: Tasks from which on several workers share them as flat bytes.
 PACK_FROM = 200_000
@@ -46,7 +47,7 @@ class Job:
     orders: Orders
     argv: tuple[str, ...] = ()
     select: Callable[[Session], bytearray | None] = lambda session: None
-    threads: int = 1  #: threads of array libraries in each worker
+    threads: Threads = field(default_factory=Threads)  #: of array libraries in each worker
     one_template: bool = True  #: False: one for each worker
     prepare: Callable[[], None] = lambda: None  #: called before the jugfile is read
     after_load: Callable[[Session], None] = lambda session: None
@@ -99,7 +100,6 @@ class Template:
     clock: Callable[[], float] = time.monotonic
     children: dict[int, Child] = field(default_factory=dict)
     lines: dict[int, socket.socket] = field(default_factory=dict)
-    variables: list[str] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)  #: slots that get no new worker
     owed: set[int] = field(default_factory=set)  #: slots the supervisor decides about
     ran: Counter[int] = field(default_factory=Counter)  #: tasks run by ended workers, by slot
@@ -140,7 +140,7 @@ class Template:
         """Read the jugfile with quiet libraries and no garbage collection."""
         from taskgraph.jugfile import read_jugfile
 
-        self.variables = processes.quiet_threads()
+        self.job.threads.quiet()
         self.job.prepare()
         gc.disable()
         try:
@@ -268,7 +268,7 @@ class Template:
             self.close_line(slot)
             return
         node, _epoch, fds = request
-        pid = self.fork(lambda: self.be_task(node, fds))
+        pid = self.fork(lambda: self.be_task(slot, node, fds))
         for fd in fds:
             os.close(fd)
         self.children[pid] = Child(slot, 0, is_worker=False, line=self.lines[slot])
@@ -361,20 +361,19 @@ class Template:
 
         for other in self.lines.values():
             other.close()
-        processes.raise_threads(self.variables, self.job.threads)
         processes.reseed()
         assert self.scheduler is not None  # fill() made it before the fork
         orders = self.job.orders.after(self.ran[slot], self.clock() - self.since[slot])
         job = replace(self.job, orders=orders)
         return employ(job, self.session, self.scheduler, slot, line)
 
-    def be_task(self, node: int, fds: Sequence[int]) -> int:
+    def be_task(self, slot: int, node: int, fds: Sequence[int]) -> int:
         """Be an isolated task."""
         from taskgraph.employment import run_isolated
 
         for other in self.lines.values():
             other.close()
-        processes.raise_threads(self.variables, self.job.threads)
+        self.job.threads.give(self.job.board.threads(slot))
         processes.reseed()
         run_isolated(self.job, self.session, node, fds)
         return 0

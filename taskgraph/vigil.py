@@ -54,6 +54,8 @@ class Vigil:
         self._freed: set[int] = set()
         self._refused: set[int] = set()  #: by claims after the list of workers was made
         self._hosts: set[str] = set()
+        #: Told who is alive, now and then.
+        self.on_census: Callable[[list[WorkerInfo]], None] = lambda alive: None
         #: What this worker holds true and in memory was judged by all tombstones up to here.
         self.epoch = self.store.tombstones().epoch
 
@@ -157,7 +159,9 @@ class Vigil:
         """Return how many workers share the work, counted now and then."""
         if now - self._census > CENSUS:
             self._census = now
-            self._counted = max(1, sum(info.alive for info in self._listing()))
+            alive = [info for info in self._listing() if info.alive]
+            self._counted = max(1, len(alive))
+            self.on_census(alive)
         return self._counted
 
     @property

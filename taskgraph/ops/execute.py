@@ -22,6 +22,7 @@ from taskgraph.registry import open_store
 from taskgraph.session import Session
 from taskgraph.supervisor import Display, Supervisor
 from taskgraph.template import Job
+from taskgraph.threads import Threads
 from taskgraph.units import parse_resources
 
 
@@ -162,7 +163,7 @@ def run_here(
         ),
         argv=tuple(argv),
         select=_selector(names, pattern),
-        threads=max(1, cores() // jobs),
+        threads=Threads(cores(), jobs),
         one_template=template,
         prepare=prepare,
         after_load=_write_snapshot,
