@@ -17,15 +17,16 @@ from bioimage_tasks.checks import (
 from bioimage_tasks.segmentation import masks, objects
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
-from bioimage_tasks.segmentation.scale import prepared
+from bioimage_tasks.segmentation.scene import prepared
 
 
-@register("bernsen")
+@register("bernsen", dimensions=(2, 3))
 def bernsen(
     image: Array,
     *,
     window: float = 1.5,
     contrast: float = 0.35,
+    spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     smoothing: float = 0.04,
     fill: bool = True,
@@ -43,14 +44,15 @@ def bernsen(
     Parameters
     ----------
     image : array_like
-        Shape (height, width), bright objects on a darker background, any real dtype.
+        Shape (height, width) or (depth, height, width), bright objects on a darker
+        background, any real dtype.
     window : float
         Side of the window, in diameters; wide enough to hold background and object.
     contrast : float
         A window whose extremes differ by less than this share of the image's span (from
         the 5th to the 99.5th percentile) has little contrast.
-    diameter, smoothing, fill, split, min_size, min_contrast, border
-        As for :func:`bioimage_tasks.segmentation.default.root_contrast`.
+    spacing, diameter, smoothing, fill, split, min_size, min_contrast, border
+        As for :func:`bioimage_tasks.segmentation.threshold.global_threshold`.
 
     Returns
     -------
@@ -60,35 +62,27 @@ def bernsen(
     Raises
     ------
     ValueError
-        The image is not 2D, empty, constant or not finite, or a value is out of range.
+        The image is not 2D or 3D, is empty, constant or not finite, or a value is out of range.
     """
     name = "bernsen"
     check_choice(name, "border", border, objects.BORDERS)
     check_range(name, "contrast", contrast, 0, 1)
     check_range(name, "split", split, 0, 5)
-    smoothed, length = prepared(name, image, diameter, smoothing)
-    side = masks.odd(check_range(name, "window", window, 0.1, 100) * length)
-    mask = bernsen_mask(masks.root(smoothed), side, contrast)
-    labels = objects.parted(mask, length, split, fill=fill)
-    return objects.clean(
-        name,
-        labels,
-        smoothed,
-        length,
-        min_size=min_size,
-        min_contrast=min_contrast,
-        border=border,
-    )
+    check_range(name, "window", window, 0.1, 100)
+    scene = prepared(name, image, diameter, smoothing, spacing)
+    mask = bernsen_mask(masks.root(scene.pixels), scene.box(window), contrast)
+    labels = scene.parted(mask, split, fill=fill)
+    return scene.clean(name, labels, min_size, min_contrast, border)
 
 
-def bernsen_mask(level: Floats, window: int, contrast: float) -> Mask:
+def bernsen_mask(level: Floats, window: int | tuple[int, ...], contrast: float) -> Mask:
     """Return the pixels above the middle of their window's extremes.
 
     Parameters
     ----------
     level : numpy.ndarray of float32
-    window : int
-        Side, pixels.
+    window : int or tuple of int
+        Side, pixels; one for all axes, or one an axis.
     contrast : float
         Least difference of the extremes, as a share of the image's span.
     """
@@ -97,5 +91,5 @@ def bernsen_mask(level: Floats, window: int, contrast: float) -> Mask:
     high, low = maximum_filter(level, window), minimum_filter(level, window)
     dark, bright = np.percentile(level, (5, 99.5))
     told = high - low >= np.float32(contrast * (bright - dark))
-    mask: Mask = level > np.where(told, (high + low) / 2, np.float32(masks.otsu(level)))
+    mask: Mask = level > np.where(told, (high + low) / 2, np.float32(masks.otsu(level.ravel())))
     return mask

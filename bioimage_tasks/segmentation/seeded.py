@@ -20,15 +20,16 @@ from bioimage_tasks.checks import (
 from bioimage_tasks.segmentation import masks, objects
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
-from bioimage_tasks.segmentation.scale import prepared
+from bioimage_tasks.segmentation.scene import Scene, prepared
 from bioimage_tasks.segmentation.seeds import SEED_RULES, find_seeds
+from bioimage_tasks.segmentation.voxels import Steps
 
 #: The walker solves an equation a pixel: its image is reduced to about so many pixels a
 #: diameter.
 WALKER_DIAMETER = 24.0
 
 
-@register("seeded-watershed")
+@register("seeded-watershed", dimensions=(2, 3))
 def seeded_watershed(
     image: Array,
     *,
@@ -36,6 +37,7 @@ def seeded_watershed(
     depth: float = 0.06,
     apart: float = 0.4,
     fraction: float = 0.4,
+    spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     smoothing: float = 0.02,
     fill: bool = True,
@@ -48,7 +50,8 @@ def seeded_watershed(
     Parameters
     ----------
     image : array_like
-        Shape (height, width), bright objects on a darker background, any real dtype.
+        Shape (height, width) or (depth, height, width), bright objects on a darker
+        background, any real dtype.
     seeds : str
         ``log``, ``distance``, ``intensity`` or ``h-maxima``; see
         :func:`bioimage_tasks.segmentation.seeds.find_seeds`.
@@ -58,8 +61,8 @@ def seeded_watershed(
         Least distance of two seeds (``log``, ``intensity``), in diameters.
     fraction : float
         Where the outline lies between local background and object, in (0, 1).
-    diameter, smoothing, fill, min_size, min_contrast, border
-        As for :func:`bioimage_tasks.segmentation.default.root_contrast`.
+    spacing, diameter, smoothing, fill, min_size, min_contrast, border
+        As for :func:`bioimage_tasks.segmentation.threshold.global_threshold`.
 
     Returns
     -------
@@ -69,27 +72,20 @@ def seeded_watershed(
     Raises
     ------
     ValueError
-        The image is not 2D, empty, constant or not finite, or a value is out of range.
+        The image is not 2D or 3D, is empty, constant or not finite, or a value is out of range.
     """
     name = "seeded_watershed"
     check_choice(name, "seeds", seeds, SEED_RULES)
     check_choice(name, "border", border, objects.BORDERS)
-    pixels, mask, length = _mask(name, image, diameter, smoothing, fraction, fill)
-    marks = find_seeds(pixels, mask, length, rule=seeds, depth=depth, apart=apart)
-    surface = masks.smooth(objects.distance_map(mask), 0.08 * length)
-    labels = objects.flood(surface, mask, marks)
-    return objects.clean(
-        name,
-        labels,
-        pixels,
-        length,
-        min_size=min_size,
-        min_contrast=min_contrast,
-        border=border,
-    )
+    check_range(name, "fraction", fraction, 0, 1)
+    scene = prepared(name, image, diameter, smoothing, spacing)
+    mask = _mask(scene, fraction, fill)
+    marks = _marks(scene, mask, seeds, depth, apart)
+    labels = objects.flood(scene.smooth(scene.distance(mask), 0.08), mask, marks)
+    return scene.clean(name, labels, min_size, min_contrast, border)
 
 
-@register("random-walker")
+@register("random-walker", dimensions=(2, 3))
 def random_walker(
     image: Array,
     *,
@@ -98,6 +94,7 @@ def random_walker(
     apart: float = 0.4,
     beta: float = 130.0,
     fraction: float = 0.4,
+    spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     smoothing: float = 0.02,
     fill: bool = True,
@@ -114,12 +111,13 @@ def random_walker(
     Parameters
     ----------
     image : array_like
-        Shape (height, width), bright objects on a darker background, any real dtype.
+        Shape (height, width) or (depth, height, width), bright objects on a darker
+        background, any real dtype.
     seeds, depth, apart
         As for :func:`seeded_watershed`.
     beta : float
         How much the walker avoids steps in the brightness; 0 for not at all.
-    fraction, diameter, smoothing, fill, min_size, min_contrast, border
+    fraction, spacing, diameter, smoothing, fill, min_size, min_contrast, border
         As for :func:`seeded_watershed`.
 
     Returns
@@ -130,47 +128,40 @@ def random_walker(
     Raises
     ------
     ValueError
-        The image is not 2D, empty, constant or not finite, or a value is out of range.
+        The image is not 2D or 3D, is empty, constant or not finite, or a value is out of range.
     """
     name = "random_walker"
     check_choice(name, "seeds", seeds, SEED_RULES)
     check_choice(name, "border", border, objects.BORDERS)
     check_range(name, "beta", beta, 0, 1e6)
-    pixels, mask, length = _mask(name, image, diameter, smoothing, fraction, fill)
-    marks = find_seeds(pixels, mask, length, rule=seeds, depth=depth, apart=apart)
-    labels = _walk(pixels, mask, marks, length, beta)
-    return objects.clean(
-        name,
-        labels,
-        pixels,
-        length,
-        min_size=min_size,
-        min_contrast=min_contrast,
-        border=border,
-    )
-
-
-def _mask(
-    name: str,
-    image: Array,
-    diameter: float | None,
-    smoothing: float,
-    fraction: float,
-    fill: bool,
-) -> tuple[Floats, Mask, float]:
     check_range(name, "fraction", fraction, 0, 1)
-    smoothed, length = prepared(name, image, diameter, smoothing)
-    mask = objects.contrast_mask(smoothed, length, masks.odd(3 * length), fraction)
-    return smoothed, masks.fill_holes(mask) if fill else mask, length
+    scene = prepared(name, image, diameter, smoothing, spacing)
+    mask = _mask(scene, fraction, fill)
+    labels = _walk(scene, mask, _marks(scene, mask, seeds, depth, apart), beta)
+    return scene.clean(name, labels, min_size, min_contrast, border)
 
 
-def _walk(pixels: Floats, mask: Mask, marks: Labels, diameter: float, beta: float) -> Labels:
+def _mask(scene: Scene, fraction: float, fill: bool) -> Mask:
+    mask = scene.contrast_mask(fraction)
+    return masks.fill_holes(mask) if fill else mask
+
+
+def _marks(scene: Scene, mask: Mask, rule: str, depth: float, apart: float) -> Labels:
+    return find_seeds(
+        scene.pixels, mask, scene.diameter,
+        rule=rule, depth=depth, apart=apart, spacing=scene.steps,
+    )  # fmt: skip
+
+
+def _walk(scene: Scene, mask: Mask, marks: Labels, beta: float) -> Labels:
     """Return which seed's walkers get to each pixel of the mask, part by part."""
     from scipy.ndimage import find_objects
 
     parts = objects.connected(mask)
     labels = np.zeros(mask.shape, dtype=np.int32)
-    step = max(1, int(diameter / WALKER_DIAMETER))
+    steps = scene.steps or (1.0,) * mask.ndim
+    every = tuple(max(1, int(scene.diameter / step / WALKER_DIAMETER)) for step in steps)
+    reduced = tuple(step * count for step, count in zip(steps, every, strict=True))
     for number, box in enumerate(find_objects(parts), 1):
         if box is None:
             continue
@@ -179,38 +170,49 @@ def _walk(pixels: Floats, mask: Mask, marks: Labels, diameter: float, beta: floa
         if len(np.unique(seeds[seeds > 0])) == 1:
             labels[box][here] = seeds.max()
         else:
-            labels[box][here] = _walk_part(pixels[box], here, seeds, step, beta)[here]
+            walked = _walk_part(scene.pixels[box], here, seeds, every, beta, reduced)
+            labels[box][here] = walked[here]
     return labels
 
 
-def _walk_part(light: Floats, here: Mask, seeds: Labels, step: int, beta: float) -> Labels:
-    """Walk in one connected part; between the reduced image's pixels the watershed decides."""
+def _walk_part(
+    light: Floats, here: Mask, seeds: Labels, every: tuple[int, ...], beta: float, steps: Steps
+) -> Labels:
+    """Walk in one connected part; between the reduced image's pixels the watershed decides.
+
+    ``every`` how many pixels along each axis one is taken, ``steps`` apart.
+    """
     from skimage.segmentation import random_walker as walker
 
-    small_seeds = _reduced_seeds(seeds, step)
-    inside = here[::step, ::step] | (small_seeds > 0)
+    some = tuple(slice(None, None, count) for count in every)
+    small_seeds = _reduced_seeds(seeds, every)
+    inside = here[some] | (small_seeds > 0)
     numbers = np.unique(small_seeds[small_seeds > 0])
     marks = np.where(inside, np.searchsorted(numbers, small_seeds) + 1, -1)
     marks[inside & (small_seeds == 0)] = 0
-    small = light[::step, ::step]
+    small = light[some]
     span = max(float(small.max() - small.min()), 1e-6)
+    apart = np.asarray(steps) / min(steps)
     with warnings.catch_warnings():
         # Islands of the reduced part without a seed, and the solver that was chosen.
         warnings.simplefilter("ignore")
-        found = walker((small - small.min()) / span, marks, beta=beta, mode="cg_j", tol=1e-4)
+        found = walker(
+            (small - small.min()) / span, marks, beta=beta, mode="cg_j", tol=1e-4, spacing=apart
+        )
     grown = np.zeros(here.shape, dtype=np.int32)
     reached = inside & (found > 0)
-    grown[::step, ::step][reached] = numbers[found[reached] - 1]
+    grown[some][reached] = numbers[found[reached] - 1]
     grown[seeds > 0] = seeds[seeds > 0]
     return objects.flood(np.zeros(here.shape, np.float32), here, np.where(here, grown, 0))
 
 
-def _reduced_seeds(seeds: Labels, step: int) -> Labels:
-    """Return the largest seed number within each step x step square."""
-    if step == 1:
+def _reduced_seeds(seeds: Labels, every: tuple[int, ...]) -> Labels:
+    """Return the largest seed number within each box of ``every`` pixels."""
+    if max(every) == 1:
         return seeds
-    rows, columns = (-(-size // step) * step for size in seeds.shape)
-    padded = np.zeros((rows, columns), dtype=np.int32)
-    padded[: seeds.shape[0], : seeds.shape[1]] = seeds
-    reduced: Labels = padded.reshape(rows // step, step, -1, step).max((1, 3))
+    counts = [-(-size // step) for size, step in zip(seeds.shape, every, strict=True)]
+    padded = np.zeros(np.multiply(counts, every), dtype=np.int32)
+    padded[tuple(map(slice, seeds.shape))] = seeds
+    pairs = [length for both in zip(counts, every, strict=True) for length in both]
+    reduced: Labels = padded.reshape(pairs).max(tuple(range(1, 2 * seeds.ndim, 2)))
     return reduced

@@ -8,6 +8,7 @@ that nothing is lost. Must not know what grows from them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ import numpy.typing as npt
 from bioimage_tasks.checks import Labels, Mask, check_choice, check_range
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.objects import connected, distance_map
+
+Steps = tuple[float, ...]
 
 #: Where seeds are looked for.
 SEED_RULES = ("distance", "intensity", "h-maxima", "log")
@@ -31,6 +34,7 @@ def find_seeds(
     depth: float = 0.06,
     smoothing: float = 0.08,
     apart: float = 0.4,
+    spacing: Sequence[float] | None = None,
 ) -> Labels:
     """Mark every object of a mask: ``find_seeds(image, mask, 24.0, rule="distance")``.
 
@@ -41,7 +45,7 @@ def find_seeds(
     mask : numpy.ndarray of bool
         Same shape.
     diameter : float
-        Of a usual object, pixels.
+        Of a usual object, pixels or the unit of ``spacing``.
     rule : str
         ``distance``: maxima of the smoothed distance to the background that stand ``depth``
         diameters above their passes. ``h-maxima``: the same of the smoothed intensity, whose
@@ -52,6 +56,8 @@ def find_seeds(
         (Lindeberg 1998, doi:10.1023/A:1008045108935), equally far apart.
     depth, smoothing, apart : float
         In diameters.
+    spacing : sequence of float, optional
+        Size of a pixel along each axis; squares or cubes of 1 when not given.
 
     Returns
     -------
@@ -70,17 +76,36 @@ def find_seeds(
             "find_seeds: image and mask must have the same shape, 2D or 3D; got "
             f"{pixels.shape} and {mask.shape}"
         )
-    check_range("find_seeds", "diameter (pixels)", diameter, 2.0, float(max(mask.shape)))
+    steps = _steps(spacing, mask.ndim)
+    longest = max(size * step for size, step in zip(mask.shape, steps, strict=True))
+    check_range("find_seeds", "diameter (pixels)", diameter, 2.0 * min(steps), longest)
     for name, value in (("depth", depth), ("smoothing", smoothing), ("apart", apart)):
         check_range("find_seeds", name, value, 0, 5)
-    if rule in ("distance", "h-maxima"):
-        surface = distance_map(mask) if rule == "distance" else _heights(pixels, mask, diameter)
-        tops = _standing(_smooth(surface, smoothing * diameter) * mask, depth * diameter)
+    sigma = smoothing * diameter
+    if rule == "distance":
+        tops = _standing(
+            _smooth(distance_map(mask, spacing), sigma, steps) * mask, depth * diameter
+        )
+    elif rule == "h-maxima":
+        heights = _heights(pixels, mask, diameter, steps)
+        tops = _standing(_smooth(heights, sigma, steps) * mask, depth * diameter)
     else:
-        sigma = smoothing * diameter
-        surface = blobs(pixels, diameter) if rule == "log" else _smooth(pixels, sigma)
-        tops = _apart(surface, mask, apart * diameter)
+        surface = _smooth(pixels, sigma, steps) if rule == "intensity" else None
+        surface = blobs(pixels, diameter, steps) if surface is None else surface
+        tops = _apart(surface, mask, apart * diameter, steps)
     return _none_forgotten(connected_any(tops & mask), mask)
+
+
+def _steps(spacing: Sequence[float] | None, dimensions: int) -> Steps:
+    if spacing is None:
+        return (1.0,) * dimensions
+    steps = tuple(map(float, spacing))
+    if len(steps) != dimensions or not all(0 < step < math.inf for step in steps):
+        raise ValueError(
+            f"find_seeds: spacing must be a number above 0 for each of {dimensions} axes; "
+            f"got {spacing}"
+        )
+    return steps
 
 
 def standing(surface: Floats, mask: Mask, depth: float) -> Labels:
@@ -98,16 +123,33 @@ def standing(surface: Floats, mask: Mask, depth: float) -> Labels:
     return _none_forgotten(connected_any(_standing(surface * mask, depth) & mask), mask)
 
 
-def blobs(pixels: Floats, diameter: float) -> Floats:
-    """Return the strongest response of a Laplacian of Gaussians over :data:`BLOB_SIZES`."""
-    from scipy.ndimage import gaussian_laplace
+def blobs(pixels: Floats, diameter: float, steps: Steps | None = None) -> Floats:
+    """Return the strongest response of a Laplacian of Gaussians over :data:`BLOB_SIZES`.
 
+    The diameter is in the unit of ``steps``, the size of a pixel along each axis.
+    """
     best = np.full(pixels.shape, -np.inf, dtype=np.float32)
     for size in BLOB_SIZES:
         # A disc of this diameter answers most strongly at this sigma.
         sigma = size * diameter / (2 * math.sqrt(pixels.ndim))
-        np.maximum(best, -(sigma**2) * gaussian_laplace(pixels, sigma, truncate=3.0), out=best)
+        np.maximum(best, -_laplace(pixels, sigma, steps), out=best)
     return best
+
+
+def _laplace(pixels: Floats, sigma: float, steps: Steps | None) -> Floats:
+    """Return the Laplacian of a Gaussian times its sigma squared."""
+    from scipy.ndimage import gaussian_filter, gaussian_laplace
+
+    if steps is None or len(set(steps)) == 1:
+        wide = sigma / (steps[0] if steps else 1.0)
+        even: Floats = wide**2 * gaussian_laplace(pixels, wide, truncate=3.0)
+        return even
+    sigmas = [sigma / step for step in steps]
+    total = np.zeros_like(pixels)
+    for axis, own in enumerate(sigmas):
+        order = [2 if other == axis else 0 for other in range(pixels.ndim)]
+        total += own**2 * gaussian_filter(pixels, sigmas, order, truncate=3.0)
+    return total
 
 
 def connected_any(tops: Mask) -> Labels:
@@ -118,10 +160,12 @@ def connected_any(tops: Mask) -> Labels:
     return numbers
 
 
-def _smooth(surface: Floats, sigma: float) -> Floats:
+def _smooth(surface: Floats, sigma: float, steps: Steps) -> Floats:
     from scipy.ndimage import gaussian_filter
 
-    smoothed: Floats = gaussian_filter(surface, sigma, truncate=3.0) if sigma > 0 else surface
+    if sigma <= 0:
+        return surface
+    smoothed: Floats = gaussian_filter(surface, [sigma / step for step in steps], truncate=3.0)
     return smoothed
 
 
@@ -139,23 +183,23 @@ def _standing(surface: Floats, depth: float) -> Mask:
     return tops
 
 
-def _apart(surface: Floats, mask: Mask, distance: float) -> Mask:
-    """Return the maxima with nothing higher within ``distance`` pixels in the mask."""
+def _apart(surface: Floats, mask: Mask, distance: float, steps: Steps) -> Mask:
+    """Return the maxima with nothing higher within ``distance`` in the mask."""
     from scipy.ndimage import maximum_filter
 
-    side = max(3, 2 * int(distance) + 1)
+    side = [max(3, 2 * int(distance / step) + 1) for step in steps]
     inside = np.where(mask, surface, -np.inf)
     tops: Mask = mask & (inside == maximum_filter(inside, side, mode="constant", cval=-np.inf))
     return tops
 
 
-def _heights(pixels: Floats, mask: Mask, diameter: float) -> Floats:
+def _heights(pixels: Floats, mask: Mask, diameter: float, steps: Steps) -> Floats:
     from scipy.ndimage import maximum_filter
 
     outside = pixels[~mask]
     low = np.float32(np.median(outside)) if outside.size else pixels.min()
-    above = np.maximum(_smooth(pixels, 0.1 * diameter) - low, 0)
-    top = maximum_filter(above, max(3, 2 * int(diameter / 2) + 1))
+    above = np.maximum(_smooth(pixels, 0.1 * diameter, steps) - low, 0)
+    top = maximum_filter(above, [max(3, 2 * int(diameter / step / 2) + 1) for step in steps])
     heights: Floats = above / np.maximum(top, np.float32(1e-6)) * np.float32(diameter / 2)
     return heights
 

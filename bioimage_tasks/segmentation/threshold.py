@@ -18,18 +18,19 @@ from bioimage_tasks.checks import (
     check_choice,
     check_range,
 )
-from bioimage_tasks.segmentation import masks, objects
+from bioimage_tasks.segmentation import masks
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
-from bioimage_tasks.segmentation.scale import prepared
+from bioimage_tasks.segmentation.scene import Scene, prepared
 
 
-@register("global-threshold")
+@register("global-threshold", dimensions=(2, 3))
 def global_threshold(
     image: Array,
     *,
     rule: str = "otsu",
     power: float = 0.5,
+    spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     smoothing: float = 0.02,
     fill: bool = True,
@@ -43,7 +44,8 @@ def global_threshold(
     Parameters
     ----------
     image : array_like
-        Shape (height, width), bright objects on a darker background, any real dtype.
+        Shape (height, width) or (depth, height, width), bright objects on a darker
+        background, any real dtype.
     rule : str
         ``otsu`` (Otsu 1979, doi:10.1109/TSMC.1979.4310076), ``ridler-calvard`` (1978,
         doi:10.1109/TSMC.1978.4310039), ``li`` (Li and Tam 1998,
@@ -52,6 +54,10 @@ def global_threshold(
     power : float
         Pixels above the background are raised to it before the threshold is sought:
         1 leaves them, 0.5 is the square root, which finds dimmer objects. In (0, 1].
+    spacing : tuple of 3 floats, optional
+        Size of a voxel of a stack along depth, height and width, in any one unit, which is
+        that of ``diameter`` too; as for
+        :func:`bioimage_tasks.segmentation.volume.volume_watershed`. Not for planes.
     diameter, smoothing, fill, split, min_size, min_contrast, border
         As for :func:`bioimage_tasks.segmentation.default.root_contrast`.
 
@@ -63,25 +69,16 @@ def global_threshold(
     Raises
     ------
     ValueError
-        The image is not 2D, empty, constant or not finite, or a value is out of range.
+        The image is not 2D or 3D, is empty, constant or not finite, or a value is out of range.
     """
     name = "global_threshold"
     check_choice(name, "rule", rule, tuple(masks.GLOBAL_RULES))
     check_range(name, "power", power, np.nextafter(0.0, 1.0), 1.0)
     check_range(name, "split", split, 0, 5)
-    smoothed, length = prepared(name, image, diameter, smoothing)
-    level = smoothed if power == 1 else _raised(smoothed, power)
-    mask = level > masks.global_level(level, rule)
-    labels = objects.parted(mask, length, split, fill=fill)
-    return objects.clean(
-        name,
-        labels,
-        smoothed,
-        length,
-        min_size=min_size,
-        min_contrast=min_contrast,
-        border=border,
-    )
+    scene = prepared(name, image, diameter, smoothing, spacing)
+    level = scene.pixels if power == 1 else _raised(scene.pixels, power)
+    labels = scene.parted(level > masks.global_level(level.ravel(), rule), split, fill=fill)
+    return scene.clean(name, labels, min_size, min_contrast, border)
 
 
 def _raised(pixels: Floats, power: float) -> Floats:
@@ -89,13 +86,14 @@ def _raised(pixels: Floats, power: float) -> Floats:
     return squared_root if power == 0.5 else squared_root ** np.float32(2 * power)
 
 
-@register("local-threshold")
+@register("local-threshold", dimensions=(2, 3))
 def local_threshold(
     image: Array,
     *,
     rule: str = "contrast",
     window: float = 3.0,
     fraction: float = 0.4,
+    spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     smoothing: float = 0.02,
     fill: bool = True,
@@ -109,7 +107,8 @@ def local_threshold(
     Parameters
     ----------
     image : array_like
-        Shape (height, width), bright objects on a darker background, any real dtype.
+        Shape (height, width) or (depth, height, width), bright objects on a darker
+        background, any real dtype.
     rule : str
         ``contrast``: each object of a first global mask is cut at ``fraction`` of the way
         from its local background to its own mean, so that bright and dim objects, and
@@ -122,7 +121,7 @@ def local_threshold(
     fraction : float
         Of the contrast, in (0, 1). For the other rules, the least share of the global
         Otsu level that a pixel must have, so that an empty region stays empty.
-    diameter, smoothing, fill, split, min_size, min_contrast, border
+    spacing, diameter, smoothing, fill, split, min_size, min_contrast, border
         As for :func:`global_threshold`.
 
     Returns
@@ -133,57 +132,59 @@ def local_threshold(
     Raises
     ------
     ValueError
-        The image is not 2D, empty, constant or not finite, or a value is out of range.
+        The image is not 2D or 3D, is empty, constant or not finite, or a value is out of range.
     """
     name = "local_threshold"
     check_choice(name, "rule", rule, tuple(_LOCAL_RULES))
     check_range(name, "fraction", fraction, 0.0, 1.0)
     check_range(name, "split", split, 0, 5)
-    smoothed, length = prepared(name, image, diameter, smoothing)
-    side = masks.odd(check_range(name, "window", window, 0.1, 100) * length)
-    mask = _LOCAL_RULES[rule](smoothed, length, side, fraction)
-    labels = objects.parted(mask, length, split, fill=fill)
-    return objects.clean(
-        name,
-        labels,
-        smoothed,
-        length,
-        min_size=min_size,
-        min_contrast=min_contrast,
-        border=border,
-    )
+    check_range(name, "window", window, 0.1, 100)
+    scene = prepared(name, image, diameter, smoothing, spacing)
+    labels = scene.parted(_LOCAL_RULES[rule](scene, window, fraction), split, fill=fill)
+    return scene.clean(name, labels, min_size, min_contrast, border)
 
 
-def _contrast(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
-    return objects.contrast_mask(pixels, diameter, window, fraction)
+def _contrast(scene: Scene, window: float, fraction: float) -> Mask:
+    return scene.contrast_mask(fraction, window)
 
 
-def _above_mean(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
-    level = masks.root(pixels)
-    return (level > masks.box_mean(level, window)) & _not_dark(level, fraction)
+def _above_mean(scene: Scene, window: float, fraction: float) -> Mask:
+    level = masks.root(scene.pixels)
+    return (level > _box_mean(level, scene.box(window))) & _not_dark(level, fraction)
 
 
-def _above_gaussian(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
-    level = masks.root(pixels)
+def _above_gaussian(scene: Scene, window: float, fraction: float) -> Mask:
+    from scipy.ndimage import gaussian_filter
+
+    level = masks.root(scene.pixels)
     # A Gaussian of a quarter of the window has about the same reach.
-    return (level > masks.smooth(level, window / 4)) & _not_dark(level, fraction)
+    sigma = [side / 4 for side in scene.box(window)]
+    mean: Floats = gaussian_filter(level, sigma, truncate=3.0)
+    return (level > mean) & _not_dark(level, fraction)
 
 
-def _sauvola(pixels: Floats, diameter: float, window: int, fraction: float) -> Mask:
-    level = masks.root(pixels)
-    mean = masks.box_mean(level, window)
-    spread = np.sqrt(np.maximum(masks.box_mean(level * level, window) - mean * mean, 0))
+def _sauvola(scene: Scene, window: float, fraction: float) -> Mask:
+    level, box = masks.root(scene.pixels), scene.box(window)
+    mean = _box_mean(level, box)
+    spread = np.sqrt(np.maximum(_box_mean(level * level, box) - mean * mean, 0))
     # Sauvola writes for dark ink on paper; for bright objects the step goes upwards.
     raised = mean * (1 + np.float32(0.2) * (spread / max(float(spread.max()), 1e-9)))
     return (level > raised) & _not_dark(level, fraction)
 
 
+def _box_mean(level: Floats, box: tuple[int, ...]) -> Floats:
+    from scipy.ndimage import uniform_filter
+
+    mean: Floats = uniform_filter(level, box)
+    return mean
+
+
 def _not_dark(level: Floats, fraction: float) -> Mask:
-    dark: Mask = level > np.float32(fraction * masks.otsu(level))
+    dark: Mask = level > np.float32(fraction * masks.otsu(level.ravel()))
     return dark
 
 
-_LOCAL_RULES: dict[str, Callable[[Floats, float, int, float], Mask]] = {
+_LOCAL_RULES: dict[str, Callable[[Scene, float, float], Mask]] = {
     "contrast": _contrast,
     "mean": _above_mean,
     "gaussian": _above_gaussian,

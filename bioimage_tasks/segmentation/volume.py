@@ -8,8 +8,6 @@ square root; touching objects are parted where the distance to the outline has a
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from bioimage_tasks.checks import (
@@ -17,13 +15,12 @@ from bioimage_tasks.checks import (
     Labels,
     Mask,
     check_choice,
-    check_image,
     check_range,
-    check_varied,
 )
 from bioimage_tasks.segmentation import masks, objects, voxels
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
+from bioimage_tasks.segmentation.scene import prepared
 from bioimage_tasks.segmentation.seeds import standing
 from bioimage_tasks.segmentation.voxels import Steps
 
@@ -97,19 +94,13 @@ def volume_watershed(
     check_range(name, "window", window, 0.1, 100)
     check_range(name, "looks", looks, 1, 10)
     check_range(name, "split", split, 0, 5)
-    check_range(name, "smoothing", smoothing, 0, 5)
-    check_range(name, "min_size", min_size, 0, 100)
-    check_range(name, "min_contrast", min_contrast, 0, 10)
-    pixels = masks.prepare(check_varied(name, check_image(name, image, dimensions=(3,))))
-    steps = voxels.steps_or_estimate(name, spacing, pixels)
-    length = voxels.diameter_or_estimate(name, diameter, pixels, steps)
-    light = voxels.smooth(pixels, smoothing * length, steps)
+    scene = prepared(name, image, diameter, smoothing, spacing, dimensions=(3,))
+    light, length, steps = scene.pixels, scene.diameter, scene.steps or ()
     labels = _parted(voxels.bright(light), length, split, steps, fill=fill)
     for _ in range(looks):
         mask = own_cut(light, labels, window * length, fraction, steps)
         labels = _parted(mask, length, split, steps, fill=fill)
-    ball = math.pi / 6 * length**3 / math.prod(steps)
-    return voxels.clean(labels, light, min_size * ball, min_contrast, border)
+    return scene.clean(name, labels, min_size, min_contrast, border)
 
 
 def own_cut(light: Floats, labels: Labels, window: float, fraction: float, steps: Steps) -> Mask:

@@ -126,7 +126,8 @@ def _typical_radius(mask: Mask, steps: Steps) -> float | None:
 def bright(pixels: Floats) -> Mask:
     """Return what lies above Otsu's threshold of the square root."""
     level = masks.root(pixels)
-    return level > masks.otsu(level)
+    # Flat: a stack of three columns is no picture in colours.
+    return level > masks.otsu(level.ravel())
 
 
 def smooth(pixels: Floats, sigma: float, steps: Steps) -> Floats:

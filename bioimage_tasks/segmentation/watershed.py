@@ -17,15 +17,14 @@ from bioimage_tasks.checks import (
     check_range,
 )
 from bioimage_tasks.segmentation import masks, objects
-from bioimage_tasks.segmentation.hills import hills
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.registry import register
-from bioimage_tasks.segmentation.scale import prepared
+from bioimage_tasks.segmentation.scene import Scene, prepared
 
 MARKERS = ("distance", "intensity", "both")
 
 
-@register("watershed")
+@register("watershed", dimensions=(2, 3))
 def watershed(
     image: Array,
     *,
@@ -33,6 +32,7 @@ def watershed(
     depth: float = 0.06,
     marker_smoothing: float = 0.08,
     fraction: float = 0.4,
+    spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     smoothing: float = 0.02,
     fill: bool = True,
@@ -45,7 +45,8 @@ def watershed(
     Parameters
     ----------
     image : array_like
-        Shape (height, width), bright objects on a darker background, any real dtype.
+        Shape (height, width) or (depth, height, width), bright objects on a darker
+        background, any real dtype.
     markers : str
         Which surface has its maxima in the objects: ``distance`` to the background,
         ``intensity``, or ``both``, the mean of the two in the same unit.
@@ -56,8 +57,8 @@ def watershed(
         Sigma of the Gaussian on the surface, in diameters.
     fraction : float
         Where the outline lies between local background and object, in (0, 1).
-    diameter, smoothing, fill, min_size, min_contrast, border
-        As for :func:`bioimage_tasks.segmentation.default.root_contrast`.
+    spacing, diameter, smoothing, fill, min_size, min_contrast, border
+        As for :func:`bioimage_tasks.segmentation.threshold.global_threshold`.
 
     Returns
     -------
@@ -67,7 +68,7 @@ def watershed(
     Raises
     ------
     ValueError
-        The image is not 2D, empty, constant or not finite, or a value is out of range.
+        The image is not 2D or 3D, is empty, constant or not finite, or a value is out of range.
     """
     name = "watershed"
     check_choice(name, "markers", markers, MARKERS)
@@ -75,40 +76,31 @@ def watershed(
     check_range(name, "depth", depth, 0, 5)
     check_range(name, "marker_smoothing", marker_smoothing, 0, 5)
     check_range(name, "fraction", fraction, 0, 1)
-    smoothed, length = prepared(name, image, diameter, smoothing)
-    mask = objects.contrast_mask(smoothed, length, masks.odd(3 * length), fraction)
+    scene = prepared(name, image, diameter, smoothing, spacing)
+    mask = scene.contrast_mask(fraction)
     if fill:
         mask = masks.fill_holes(mask)
-    surface = _surface(smoothed, mask, markers, length, marker_smoothing * length)
-    labels = hills(surface, mask, depth * length)
-    return objects.clean(
-        name,
-        labels,
-        smoothed,
-        length,
-        min_size=min_size,
-        min_contrast=min_contrast,
-        border=border,
-    )
+    labels = scene.hills(_surface(scene, mask, markers, marker_smoothing), mask, depth)
+    return scene.clean(name, labels, min_size, min_contrast, border)
 
 
-def _surface(pixels: Floats, mask: Mask, markers: str, diameter: float, sigma: float) -> Floats:
-    """Return a surface in pixels of radius, 0 outside of the mask."""
+def _surface(scene: Scene, mask: Mask, markers: str, sigma: float) -> Floats:
+    """Return a surface in the unit of a radius, 0 outside of the mask."""
     parts = []
     if markers != "intensity":
-        parts.append(masks.smooth(objects.distance_map(mask), sigma))
+        parts.append(scene.smooth(scene.distance(mask), sigma))
     if markers != "distance":
-        parts.append(masks.smooth(_heights(pixels, mask, diameter), sigma))
+        parts.append(scene.smooth(_heights(scene, mask), sigma))
     mean: Floats = sum(parts[1:], parts[0]) / np.float32(len(parts))
     return mean * mask
 
 
-def _heights(pixels: Floats, mask: Mask, diameter: float) -> Floats:
+def _heights(scene: Scene, mask: Mask) -> Floats:
     """Return the brightness above background; the brightest within a diameter is a radius."""
     from scipy.ndimage import maximum_filter
 
-    above = np.maximum(pixels - masks.background(pixels, mask, masks.odd(3 * diameter)), 0)
-    above = masks.smooth(above, 0.1 * diameter)
-    top = maximum_filter(above, size=masks.odd(diameter))
-    heights: Floats = above / np.maximum(top, np.float32(1e-6)) * np.float32(diameter / 2)
+    above = scene.smooth(np.maximum(scene.pixels - scene.background(mask, 3), 0), 0.1)
+    top = maximum_filter(above, size=scene.box(1))
+    radius = np.float32(scene.diameter / 2)
+    heights: Floats = above / np.maximum(top, np.float32(1e-6)) * radius
     return heights

@@ -100,7 +100,7 @@ def bad_images():
         (np.zeros((0, 5), np.uint8), r"must hold pixels.*\(0, 5\)"),
         (np.full((32, 32), 7, np.uint8), "must not be constant.*got 7"),
         (nan, "every pixel must be finite.*got 1 such"),
-        (np.zeros((4, 4, 4), np.uint8), r"must have 2 dimensions.*\(4, 4, 4\)"),
+        (np.zeros((4, 4, 4, 4), np.uint8), r"must have 2 dimensions.*\(4, 4, 4, 4\)"),
         (np.zeros((4, 4), complex), "must hold real numbers.*complex"),
     ]
 

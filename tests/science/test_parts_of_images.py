@@ -50,7 +50,7 @@ def test_the_walker_is_scikit_images_where_nothing_is_reduced():
     light = light.astype(np.float32)
     marks = np.zeros((20, 40), dtype=np.int32)
     marks[10, 5], marks[10, 34] = 1, 2
-    ours = _walk_part(light, np.ones(light.shape, bool), marks, 1, 130.0)
+    ours = _walk_part(light, np.ones(light.shape, bool), marks, (1, 1), 130.0, (1.0, 1.0))
     scaled = (light - light.min()) / (light.max() - light.min())
     theirs = random_walker(scaled, marks, beta=130.0, mode="bf")
     assert (ours != theirs).mean() < 0.01
