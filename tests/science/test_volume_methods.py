@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bioimage_tasks import segmentation
+from bioimage_tasks import io, segmentation
+from bioimage_tasks.datasets import ImageRef
 from bioimage_tasks.datasets.made_volumes import made_volume
 from bioimage_tasks.metrics import score
 from bioimage_tasks.segmentation import masks, seeds
@@ -130,6 +131,16 @@ def test_tiny_odd_and_empty_stacks_work(name):
     for shape in [(1, 1, 2), (2, 2, 2), (1, 20, 20), (3, 40, 5)]:
         image = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
         assert segmentation.segment(image, name, spacing=(1, 1, 1)).shape == shape
+
+
+def test_a_stack_with_its_voxels_comes_from_a_file_of_five_axes(stack, found, tmp_path):
+    path = str(tmp_path / "stack.ome.tif")
+    size = {"Z": 0.5, "Y": 0.25, "X": 0.25}
+    io.write_image(path, stack[0][None, None], axes="TCZYX", pixel_size=size)
+    image = ImageRef(path, plane=(("Z", "all"),)).read()
+    spacing = tuple(io.open_image(path).pixel_size[axis] for axis in "ZYX")
+    labels = segmentation.segment(image, "global-threshold", spacing=spacing)
+    assert score(labels, found["global-threshold"]).f1 > 0.98
 
 
 # -- against others ---------------------------------------------------------------
