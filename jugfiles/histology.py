@@ -1,4 +1,4 @@
-"""Nuclei in H&E: pixel forest, learned merging, learned rejection; plain and normalised.
+"""Nuclei in H&E: a pixel forest, then a learned choice of objects; plain and normalised.
 
     taskgraph execute jugfiles/histology.py -- --he FOLDER
     taskgraph execute jugfiles/histology.py -- --images FOLDER --labels FOLDER
@@ -65,12 +65,11 @@ for way, (seen, bank) in [(name, ways[name]) for name in args.ways]:
         labels = {}
         for out in sorted(set(folds)):
             known = [k for k, fold in enumerate(folds) if fold != out]
-            maps = [chances(k, *sorted((folds[k], out))) for k in known]
-            pieces = [tasks.map_pieces(one) for one in maps]
-            rule = tasks.map_rule(pieces, maps, *([c[k] for k in known] for c in (seen, golds)))
+            unseen = [chances(k, *sorted((folds[k], out))) for k in known]
+            given = zip(unseen, *([c[k] for k in known] for c in (seen, golds)), strict=True)
+            rule = tasks.map_choice([tasks.map_rows(*one) for one in given])
             for k in (k for k, fold in enumerate(folds) if fold == out):
-                own = chances(k, out)
-                labels[k] = tasks.map_labels(tasks.map_pieces(own), own, seen[k], rule, keep=0.3)
+                labels[k] = tasks.map_chosen(chances(k, out), seen[k], rule)
         scores = [tasks.score(labels[k], golds[k]) for k in sorted(labels)]
         rows.append(tasks.mean_row(f"{way}, {schedule}", scores, SHOWN, folds))
         some = range(0, len(labels), max(1, len(labels) // 6))

@@ -13,6 +13,7 @@ from bioimage_tasks.checks import Array, Labels, check_choice
 from bioimage_tasks.datasets.base import ImageRef, LabelsRef
 from bioimage_tasks.metrics import Scores
 from bioimage_tasks.metrics.membranes import MembraneScores
+from bioimage_tasks.segmentation.map_candidates import MapAnswers, MapRule
 from bioimage_tasks.segmentation.masks import Floats
 from bioimage_tasks.segmentation.merging import MergeRule
 from bioimage_tasks.segmentation.pixel_forest import AutoContext, PixelForest, PixelModel
@@ -165,6 +166,51 @@ def map_labels(
     from bioimage_tasks.segmentation.merging import apply
 
     return apply(pieces, views(maps, read("map_labels", image)), rule, **params)
+
+
+@task()
+def map_rows(
+    maps: Array,
+    image: ImageRef | Array,
+    gold: LabelsRef | Labels,
+    diameter: float | None = None,
+) -> MapAnswers:
+    """Return candidates for objects of an out-of-fold map, with their IoU, to learn from.
+
+    See :func:`bioimage_tasks.segmentation.map_candidates.answered`.
+    """
+    from bioimage_tasks.segmentation.map_candidates import answered
+
+    pixels, truth = read("map_rows", image), read("map_rows", gold)
+    return answered(maps, pixels, truth, diameter=diameter)
+
+
+@task()
+def map_choice(rows: Sequence[MapAnswers], **params: Any) -> MapRule:
+    """Learn from :func:`map_rows` of several images what a candidate is worth.
+
+    See :func:`bioimage_tasks.segmentation.map_candidates.train`.
+    """
+    from bioimage_tasks.segmentation.map_candidates import train
+
+    return train(rows, **params)
+
+
+@task()
+def map_chosen(
+    maps: Array,
+    image: ImageRef | Array,
+    rule: MapRule,
+    cost: float = 0.5,
+    diameter: float | None = None,
+) -> Labels:
+    """Choose a map's objects at all its thresholds at once, those that promise most.
+
+    See :func:`bioimage_tasks.segmentation.map_candidates.apply`.
+    """
+    from bioimage_tasks.segmentation.map_candidates import apply
+
+    return apply(maps, read("map_chosen", image), rule, cost=cost, diameter=diameter)
 
 
 @task()
