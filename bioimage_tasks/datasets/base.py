@@ -55,6 +55,10 @@ class ImageRef:
     plane : tuple of (str, int or str)
         What is taken of other axes: ``(("Z", 3),)``; "all" keeps the axis in front of the
         rows, "max" and "mean" project along it.
+    level : int
+        Of an OME-Zarr: which resolution, 0 the finest. ``region`` is in its pixels.
+    resolution : float
+        In the place of ``level``, micrometres: the coarsest whose pixels are no larger.
     aggregate : str or tuple of float
         How the chosen channels become one: "mean", "sum", "max", "luma" (0.299, 0.587,
         0.114) or a weight for each; "" leaves them.
@@ -76,6 +80,8 @@ class ImageRef:
     channel_paths: tuple[str, ...] = field(default=(), kw_only=True)
     picks: tuple[int, ...] = field(default=(), kw_only=True)
     plane: Plane = field(default=(), kw_only=True)
+    level: int = field(default=0, kw_only=True)
+    resolution: float = field(default=0.0, kw_only=True)
     aggregate: Aggregate = field(default="", kw_only=True)
     annotations: tuple[tuple[str, Annotation], ...] = field(default=(), kw_only=True)
     annotation: str = field(default="", kw_only=True)
@@ -93,21 +99,33 @@ class ImageRef:
 
     def __taskgraph_hash__(self) -> tuple[Any, ...]:
         """Return what this image is, wherever it lies and whatever it is called."""
+        # The finest level leaves the key as it was before there were others.
+        level = (("level", self.level, self.resolution),) if self.level or self.resolution else ()
         if not (self.channel_paths or self.plane or self.aggregate):
-            return content_digest(self.path), self.channel, self.region
+            return content_digest(self.path), self.channel, self.region, *level
         digests = tuple(content_digest(path) for path in self.files)
         chosen = (self.picks, tuple(sorted(self.plane)), self.aggregate)
-        return digests, self.channel, self.region, *chosen
+        return digests, self.channel, self.region, *chosen, *level
 
     @property
     def gold(self) -> LabelsRef | None:
-        """The gold standard of the same region, or ``None``."""
+        """The gold standard of the same region and level, or ``None``."""
         if self.labels_path is not None and not self.annotation:
-            return LabelsRef(self.labels_path, self.region, plane=self.plane)
+            return self._placed(LabelsRef(self.labels_path))
         for name, found in self.annotations:
             if isinstance(found, LabelsRef) and self.annotation in ("", name):
-                return replace(found, region=self.region, plane=self.plane)
+                return self._placed(found)
         return None
+
+    def _placed(self, labels: LabelsRef) -> LabelsRef:
+        """Return labels of what this image is of."""
+        return replace(
+            labels,
+            region=self.region,
+            plane=self.plane,
+            level=self.level,
+            resolution=self.resolution,
+        )
 
     def marks(self, name: str) -> Annotation | None:
         """Return an annotation by its name, or ``None``: ``image.marks("boxes")``."""
@@ -143,7 +161,7 @@ class ImageRef:
         if self.region is not None:
             top, left, bottom, right = self.region
             return bottom - top, right - left
-        return plane_shape(self.path)
+        return plane_shape(self.path, level=self.level, resolution=self.resolution)
 
 
 def tiles(image: ImageRef, rows: int, columns: int) -> list[ImageRef]:

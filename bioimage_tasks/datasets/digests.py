@@ -1,8 +1,9 @@
 """What a file's content is, as a digest: the identity behind every reference.
 
 Paths come in, SHA-256 digests go out, remembered for as long as a file's stat stays the
-same. A folder (an OME-Zarr) is one content: names and bytes of all its files. Must not
-know what the bytes mean.
+same. A folder (an OME-Zarr) is one content: names and bytes of all its files, but for its
+folder ``labels``, which are images of their own: new labels don't make another image. Must
+not know what the bytes mean.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 
+#: What lies in a folder that is an image and is not of it, by the specification of OME-Zarr.
+APART = "labels"
 #: Inode, size, time of content, time of state; a folder has those of all its files.
 _Stamp = tuple[tuple[int, int, int, int], ...]
 #: Digests of files as this process last saw them: path -> (stat, digest).
@@ -24,7 +27,7 @@ def content_digest(path: str | os.PathLike[str]) -> str:
     ----------
     path : str or path
         A file, or a folder that is one image: then the digest is of the relative names
-        and bytes of all files in it.
+        and bytes of all files in it, but for those in its folder ``labels``.
 
     Raises
     ------
@@ -63,6 +66,8 @@ def _files(folder: str) -> Iterator[str]:
     """Yield the files of a folder in a fixed order."""
     for where, folders, names in os.walk(folder):
         folders.sort()
+        if where == folder and APART in folders and folder.rstrip(os.sep).lower().endswith(".zarr"):
+            folders.remove(APART)
         yield from (os.path.join(where, name) for name in sorted(names))  # noqa: PTH118
 
 

@@ -52,6 +52,8 @@ class LabelsRef:
         Parameters of the decoder: ``how=(("channel", 2), ("invert", True))``.
     plane : tuple of (str, int or str)
         Of labels of a volume: an index along Z or T, or "all", as the image has it.
+    level, resolution : int, float
+        Of labels in an OME-Zarr, as the image has it.
     """
 
     path: str
@@ -62,6 +64,8 @@ class LabelsRef:
     like: str = field(default="", kw_only=True)
     how: tuple[tuple[str, Any], ...] = field(default=(), kw_only=True)
     plane: tuple[tuple[str, int | str], ...] = field(default=(), kw_only=True)
+    level: int = field(default=0, kw_only=True)
+    resolution: float = field(default=0.0, kw_only=True)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -73,11 +77,12 @@ class LabelsRef:
         digests = tuple(content_digest(path) for path in self.files)
         chosen = self.select or self.like or self.how or self.plane
         plain = self.kind == "instances" and not chosen
+        level = (("level", self.level, self.resolution),) if self.level or self.resolution else ()
         if plain and len(digests) == 1:
-            return "labels", digests[0], self.region
+            return "labels", digests[0], self.region, *level
         size = content_digest(self.like) if self.like else ""
         way = (self.kind, self.select, size, tuple(sorted(self.how)))
-        return "labels", digests, self.region, *way, tuple(sorted(self.plane))
+        return "labels", digests, self.region, *way, tuple(sorted(self.plane)), *level
 
     def read(self) -> Labels:
         """Return sequential int32 labels of shape ([planes,] height, width).
@@ -92,7 +97,13 @@ class LabelsRef:
 
         for path in self.files:
             check_unchanged(path)
-        source = Source(self.files, self.select, self.like)
+        source = Source(self.files, self.select, self.like, self.level, self.resolution)
+        if (self.level or self.resolution) and self.kind != "instances":
+            raise ValueError(
+                f"LabelsRef: only label images in an OME-Zarr have levels; leave out level and "
+                f"resolution; got level={self.level} and resolution={self.resolution} of kind "
+                f"{self.kind!r}"
+            )
         labels = decode(source, self.kind, **dict(self.how))
         if self.plane:
             labels = sequential(self._of_planes(labels))

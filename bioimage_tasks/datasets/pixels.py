@@ -5,13 +5,15 @@ An :class:`ImageRef` comes in, an array goes out. Only what is asked for is deco
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bioimage_tasks.checks import Array
 from bioimage_tasks.datasets.labels import cut
-from bioimage_tasks.io import Region, one_channel, open_image, read_image
+from bioimage_tasks.io import one_channel, open_image, read_image
+from bioimage_tasks.io.names import is_zarr
 
 if TYPE_CHECKING:
     from bioimage_tasks.datasets.base import Aggregate, ImageRef
@@ -40,20 +42,22 @@ def read(image: ImageRef) -> Array:
 
 def _one_file(image: ImageRef, path: str, channel: _Channel, *, all_channels: bool) -> Array:
     if channel is None and not image.plane and not all_channels:
-        return _plain(path, image.region)
-    handle = open_image(path)
+        return _plain(image, path)
+    handle = open_image(path, level=image.level, resolution=image.resolution)
     if channel is None and all_channels:
         channel = tuple(range(handle.colours))
     return handle.read(channel=channel, plane=image.plane, region=image.region)
 
 
-def _plain(path: str, region: Region | None) -> Array:
+def _plain(image: ImageRef, path: str) -> Array:
     """Read the one channel there is, or the one that all channels equal."""
-    if region is not None:
-        handle = open_image(path)
-        if set(handle.axes) == {"Y", "X"}:  # of a large image only the tiles of the region
-            return handle.read(region=region)
-    return cut(one_channel(read_image(path), None, path), region)
+    region = image.region
+    if region is not None or is_zarr(Path(path)):
+        handle = open_image(path, level=image.level, resolution=image.resolution)
+        if set(handle.shape[:-2]) <= {1} and handle.axes.endswith("YX"):
+            return handle.read(region=region)  # of a large image only the tiles of the region
+    found = read_image(path, level=image.level, resolution=image.resolution)
+    return cut(one_channel(found, None, path), region)
 
 
 def _stacked(image: ImageRef) -> Array:

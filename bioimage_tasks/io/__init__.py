@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bioimage_tasks.io.channels import one_channel
-from bioimage_tasks.io.image import Image
-from bioimage_tasks.io.labelling import read_labels, write_labels
+from bioimage_tasks.io.image import Image, Level
+from bioimage_tasks.io.labelling import label_names, read_labels, write_labels
 from bioimage_tasks.io.names import (
     EVERY_SUFFIX,
     PILLOW_SUFFIXES,
@@ -25,8 +25,10 @@ __all__ = [
     "VENDOR_SUFFIXES",
     "ZARR_SUFFIXES",
     "Image",
+    "Level",
     "Region",
     "image_shape",
+    "label_names",
     "one_channel",
     "open_image",
     "plane_shape",

@@ -25,6 +25,25 @@ PROJECTIONS = ("max", "mean")
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """An image's resolution: its shape, and size and place of its pixels.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    pixel_size : dict of str to float
+        Micrometres by axis, where the file tells it.
+    origin : dict of str to float
+        Where the middle of the first pixel lies, micrometres by axis. Levels of one image
+        are in one space: a coarse pixel lies amid the fine ones that it stands for.
+    """
+
+    shape: tuple[int, ...]
+    pixel_size: dict[str, float] = field(default_factory=dict)
+    origin: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """An image on disk: ``open_image("stack.ome.tif").read(channel=1, plane=(("Z", 3),))``.
 
@@ -40,6 +59,10 @@ class Image:
         As in the file.
     pixel_size : dict of str to float
         Micrometres along Z, Y and X; an axis whose size the file does not tell is absent.
+    level : int
+        Which of ``levels`` is open, 0 the finest.
+    levels : tuple of Level
+        All that the file has; none where its format knows none.
     """
 
     path: str
@@ -48,6 +71,8 @@ class Image:
     dtype: npt.DTypeLike
     load: Loader = field(repr=False)
     pixel_size: dict[str, float] = field(default_factory=dict)
+    level: int = 0
+    levels: tuple[Level, ...] = ()
 
     @property
     def sizes(self) -> dict[str, int]:

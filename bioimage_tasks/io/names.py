@@ -51,7 +51,7 @@ def existing(function: str, path: str | os.PathLike[str]) -> Path:
         There is no such file.
     """
     source = Path(path)
-    if source.suffix.lower() not in EVERY_SUFFIX:
+    if source.suffix.lower() not in EVERY_SUFFIX and not is_zarr(source):
         raise ValueError(
             f"{function}: the file name must end with one of {', '.join(EVERY_SUFFIX)}; "
             f"got {source}"
@@ -67,8 +67,10 @@ def is_tiff(path: Path) -> bool:
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether the suffix is OME-Zarr's."""
-    return path.suffix.lower() in ZARR_SUFFIXES
+    """Whether the suffix is OME-Zarr's, or it is a group in one: ``a.zarr/labels/nuclei``."""
+    if path.suffix.lower() in EVERY_SUFFIX:
+        return path.suffix.lower() in ZARR_SUFFIXES
+    return any(part.lower().endswith(ZARR_SUFFIXES) for part in path.parts[:-1])
 
 
 def is_vendor(path: Path) -> bool:

@@ -16,17 +16,20 @@ import numpy as np
 
 from bioimage_tasks.checks import Array
 from bioimage_tasks.io.damage import naming
-from bioimage_tasks.io.image import Image, Selection
+from bioimage_tasks.io.image import Image, Level, Selection
 from bioimage_tasks.io.names import PILLOW_FORMATS, existing, is_tiff, is_vendor, is_zarr
+from bioimage_tasks.io.pyramid import choose
 
 
-def read_image(path: str | os.PathLike[str]) -> Array:
+def read_image(path: str | os.PathLike[str], *, level: int = 0, resolution: float = 0.0) -> Array:
     """Read an image as it is: ``read_image("nuclear.png")``.
 
     Parameters
     ----------
     path : str or path
         The suffix chooses the reader: see :data:`bioimage_tasks.io.EVERY_SUFFIX`.
+    level, resolution
+        As in :func:`open_image`.
 
     Returns
     -------
@@ -41,17 +44,20 @@ def read_image(path: str | os.PathLike[str]) -> Array:
         There is no such file.
     ValueError
         The suffix is unknown, the file is damaged or not what its suffix says, or its
-        compression needs a package that is not installed.
+        compression needs a package that is not installed. Or there is no such level.
     ModuleNotFoundError
         The format needs an extra that is not installed; names it.
     """
     source = existing("read_image", path)
     with naming("read_image", source):
+        if level or resolution or is_zarr(source):
+            handle = open_image(source, level=level, resolution=resolution)
+            return handle.load((slice(None),) * len(handle.shape))
         if is_tiff(source):
             from bioimage_tasks.io.tiff import read_tiff
 
             return read_tiff(source)
-        if is_zarr(source) or is_vendor(source):
+        if is_vendor(source):
             handle = open_image(source)
             return handle.load((slice(None),) * len(handle.shape))
         return _read_pillow(source)
@@ -88,7 +94,9 @@ def _read_deep_colour(path: Path) -> Array:
     return np.asarray(codecs.png_decode(path.read_bytes()))
 
 
-def open_image(path: str | os.PathLike[str], axes: str = "") -> Image:
+def open_image(
+    path: str | os.PathLike[str], axes: str = "", *, level: int = 0, resolution: float = 0.0
+) -> Image:
     """Open an image, pixels unread: ``open_image("stack.ome.tif").read(plane=(("Z", 3),))``.
 
     Parameters
@@ -97,6 +105,11 @@ def open_image(path: str | os.PathLike[str], axes: str = "") -> Image:
     axes : str
         A letter of TCZYXS for each axis, where the file does not name them or is wrong;
         how nameless ones are guessed: :func:`bioimage_tasks.io.axes.named`.
+    level : int
+        Of an OME-Zarr: 0 the finest. Other formats have one.
+    resolution : float
+        In its place, micrometres: the coarsest level whose pixels are no larger, the finest
+        where all are. 0.65 finds what a 10x objective would have seen.
 
     Returns
     -------
@@ -111,7 +124,7 @@ def open_image(path: str | os.PathLike[str], axes: str = "") -> Image:
     """
     source = existing("open_image", path)
     with naming("open_image", source):
-        handle = _opened(source)
+        handle = _opened(source, level, resolution)
         if not {"Y", "X"} <= set(handle.axes) or min(handle.shape) < 1:
             raise ValueError(f"it has no pixels: axes {handle.axes} of {handle.shape}")
     if not axes:
@@ -124,15 +137,23 @@ def open_image(path: str | os.PathLike[str], axes: str = "") -> Image:
     return replace(handle, axes=axes)
 
 
-def _opened(source: Path) -> Image:
+def _opened(source: Path, level: int, resolution: float) -> Image:
+    if is_zarr(source):
+        from bioimage_tasks.io.zarrs import open_zarr
+
+        return open_zarr(source, level, resolution)
+    handle = _of_one_level(source)
+    if level or resolution:
+        only = Level(handle.shape, handle.pixel_size)
+        choose("open_image", source, (only,), level, resolution)
+    return handle
+
+
+def _of_one_level(source: Path) -> Image:
     if is_tiff(source):
         from bioimage_tasks.io.tiff import open_tiff
 
         return open_tiff(source)
-    if is_zarr(source):
-        from bioimage_tasks.io.zarrs import open_zarr
-
-        return open_zarr(source)
     if is_vendor(source):
         from bioimage_tasks.io.vendor import open_vendor
 
@@ -172,13 +193,15 @@ def image_shape(path: str | os.PathLike[str]) -> tuple[int, ...]:
     return open_image(path).shape
 
 
-def plane_shape(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Return (height, width) of an image in pixels from its header.
+def plane_shape(
+    path: str | os.PathLike[str], *, level: int = 0, resolution: float = 0.0
+) -> tuple[int, int]:
+    """Return (height, width) of an image, or one of its levels, in pixels from its header.
 
     Raises
     ------
     FileNotFoundError, ValueError, ModuleNotFoundError
         As :func:`read_image`.
     """
-    sizes = open_image(path).sizes
+    sizes = open_image(path, level=level, resolution=resolution).sizes
     return sizes["Y"], sizes["X"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def write_image(
     axes: str = "",
     pixel_size: Mapping[str, float] | None = None,
     lossy: bool = False,
+    levels: int = 0,
 ) -> None:
     """Write an image whole or not at all: ``write_image("overlay.png", rgb)``.
 
@@ -44,11 +45,15 @@ def write_image(
         Micrometres along Z, Y and X, kept by TIFF (Y and X), OME-TIFF and OME-Zarr.
     lossy : bool
         Allow ``.jpg``, which loses detail.
+    levels : int
+        Of an OME-Zarr: how many resolutions, each half of the one before (means of 2 x 2
+        pixels, of planes too where they are as close). 0: until a plane is at most 512 wide
+        and high. Other formats have one.
 
     Raises
     ------
     ValueError
-        The suffix can't hold images of this dtype and shape, or axes don't fit.
+        The suffix can't hold images of this dtype and shape, or axes or levels don't fit.
     ModuleNotFoundError
         zarr is needed and not installed.
     """
@@ -64,29 +69,44 @@ def write_image(
         raise ValueError(
             f"write_image: axes must be one letter for each of the {image.ndim} axes; got {axes!r}"
         )
+    if levels not in (0, 1) and not is_zarr(target):
+        raise ValueError(
+            f"write_image: only an OME-Zarr has several levels; write .zarr, or levels=1; "
+            f"got levels={levels} for {target}"
+        )
+    size = dict(pixel_size or {})
+    whole(target, lambda draft: _write(draft, target, image, axes, size, levels))
+
+
+def whole(target: Path, write: Callable[[Path], None]) -> None:
+    """Write a file or folder whole or not at all: ``write`` is given the path of a draft."""
     target.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and renamed: a reader, or a second worker, never meets half a file.
-    draft = target.with_name(f".{target.stem}.{os.getpid()}{suffix}")
+    draft = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix.lower()}")
     try:
-        _write(draft, target, image, axes, dict(pixel_size or {}))
+        write(draft)
+        if draft.is_dir():
+            _replace_folder(draft, target)
+        else:
+            draft.replace(target)
     finally:
         if draft.is_dir():
             shutil.rmtree(draft)
         draft.unlink(missing_ok=True)
 
 
-def _write(draft: Path, target: Path, image: Array, axes: str, size: dict[str, float]) -> None:
+def _write(
+    draft: Path, target: Path, image: Array, axes: str, size: dict[str, float], levels: int
+) -> None:
     if is_zarr(target):
         from bioimage_tasks.io.zarrs import write_zarr
 
-        write_zarr(draft, image, axes or "TCZYX"[-image.ndim :], size)
-        _replace_folder(draft, target)
-        return
-    if is_tiff(target):
+        letters = axes or "TCZYX"[-image.ndim :]
+        write_zarr(draft, image, letters, size, levels=levels, name=target.stem)
+    elif is_tiff(target):
         _write_tiff(draft, target, image, axes, size)
     else:
         _write_pillow(draft, target, image)
-    draft.replace(target)
 
 
 def _replace_folder(draft: Path, target: Path) -> None:

@@ -24,11 +24,13 @@ def instances(source: Source, *, channel: int | None = None, flip: str = "") -> 
     flip : str
         "y" for an annotation that lies upside down, "x" for a mirrored one.
     """
-    from bioimage_tasks.io import read_labels
+    from bioimage_tasks.io import one_channel, read_image, read_labels
 
     if channel is None:
-        return flipped(read_labels(source.path), flip)
-    return flipped(_samples(source.path, channel), flip)
+        labels = read_labels(source.path, level=source.level, resolution=source.resolution)
+        return flipped(labels, flip)
+    image = read_image(source.path, level=source.level, resolution=source.resolution)
+    return flipped(one_channel(image, channel, source.path), flip)
 
 
 @register("foreground")

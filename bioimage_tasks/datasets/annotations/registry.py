@@ -29,11 +29,15 @@ class Source:
         Which image of a file that annotates several: an identifier or file name.
     like : str
         An image of the same size, for forms that don't say how large theirs is.
+    level, resolution : int, float
+        Of label images in an OME-Zarr.
     """
 
     paths: tuple[str, ...]
     select: str = ""
     like: str = ""
+    level: int = 0
+    resolution: float = 0.0
 
     @property
     def path(self) -> str:
