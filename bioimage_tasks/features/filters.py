@@ -246,10 +246,12 @@ def filters(
     from bioimage_tasks.features.grouped import means_and_deviations, numbering
 
     flat, count = numbering(image, labels)
+    inside = np.flatnonzero(flat)
+    owner = flat[inside]
     columns = {}
     bank = filter_bank(image, scales, families)
     for name, plane in zip(filter_names(scales, families, image.ndim), bank, strict=True):
-        mean, deviation = means_and_deviations(flat, plane.ravel(), count)
+        mean, deviation = means_and_deviations(owner, plane.ravel()[inside], count)
         unit = _unit(name)
         columns[f"{name}_mean"] = unit, mean
         columns[f"{name}_std"] = unit, deviation
