@@ -5,9 +5,8 @@
 
 FOLDER holds nuclei-u2os-hand, nuclei-fluo-dsb2018 (two groups) and 3d-nuclei-stardist's 2D
 image; --collection adds one of your own, and may be given many times. Untrained methods stand
-beside two that learn: the choice among candidates by predicted IoU, and learned merging. What
-an object must be worth is chosen with whole collections left out, too. OUT gets table.txt,
-table.csv, matrix.png (F1) and matrix-ap.png (mean AP).
+beside two that learn: the choice among candidates by predicted IoU, where the default has a
+voice, and learned merging. OUT: table.txt, table.csv, matrix.png (F1), matrix-ap.png (mean AP).
 """
 
 import argparse
@@ -64,8 +63,9 @@ entries = []
 for name, pairs in found.items():
     rest = [other for other in found if other != name]
     groups = [other for other in rest for _ in rows[other]]
-    chosen = tasks.learn_candidates(list(chain.from_iterable(rows[o] for o in rest)), groups)
-    merged = tasks.learn_merging(list(chain.from_iterable(found[other] for other in rest)))
+    known, examples = (list(chain.from_iterable(of[o] for o in rest)) for of in (rows, found))
+    chosen = tasks.learn_candidates(known, groups, elsewhere=True)
+    merged = tasks.learn_merging(examples)
     for image, gold in pairs:
         labels = {way: tasks.segment(image, *[how] if how else [], **params)
                   for way, (how, params) in UNTRAINED.items()}  # fmt: skip

@@ -12,25 +12,12 @@ import numpy as np
 
 from bioimage_tasks.segmentation.candidates import Doubles
 from bioimage_tasks.segmentation.candidates_choice import Tree, best_sums, choose
-from bioimage_tasks.segmentation.candidates_measures import MEASURES
+from bioimage_tasks.segmentation.candidates_usual import FEW, differences
 
 #: What an object must be worth at the first look.
 COST = 0.55
-#: Measures in which a candidate is compared with the usual object of its image.
-COMPARED = (
-    "size",
-    "signal",
-    "brightness",
-    "texture",
-    "edge_share",
-    "root_height",
-    "roundness",
-    "haze",
-)
-#: Columns of :func:`context` beside the predictions and :data:`COMPARED`.
+#: Columns of :func:`context` beside the predictions and :data:`.candidates_usual.COMPARED`.
 KINSHIP = ("over_holders", "over_parts", "parts", "parts_gain", "chosen", "usual_worth")
-#: At least so many objects make what is usual, the most promising where fewer are chosen.
-FEW = 3
 
 
 def context(tree: Tree, measures: Doubles, predicted: Doubles) -> Doubles:
@@ -40,7 +27,7 @@ def context(tree: Tree, measures: Doubles, predicted: Doubles) -> Doubles:
     ----------
     tree : Tree
     measures : numpy.ndarray of float64, shape (regions, measures)
-        Columns :data:`.candidates_measures.MEASURES`.
+        The first columns are :data:`.candidates_measures.MEASURES`.
     predicted : numpy.ndarray of float64, shape (regions, outputs)
         Of a first look that did not learn from this image; IoU first.
 
@@ -48,7 +35,7 @@ def context(tree: Tree, measures: Doubles, predicted: Doubles) -> Doubles:
     -------
     numpy.ndarray of float64
         Shape (regions, outputs + 6 + 8): the predictions, :data:`KINSHIP`, and the
-        differences to the median chosen region in :data:`COMPARED`.
+        differences to the median chosen region in :data:`.candidates_usual.COMPARED`.
     """
     worth = predicted[:, 0]
     gain = worth - COST
@@ -57,8 +44,6 @@ def context(tree: Tree, measures: Doubles, predicted: Doubles) -> Doubles:
     flags = np.zeros(len(worth))
     flags[chosen] = 1
     usual = chosen if len(chosen) >= FEW else np.argsort(-worth, kind="stable")[:FEW]
-    columns = measures[:, [MEASURES.index(name) for name in COMPARED]]
-    middle = np.median(columns[usual], axis=0)
     kinship = (
         worth - over,
         worth - below,
@@ -67,7 +52,7 @@ def context(tree: Tree, measures: Doubles, predicted: Doubles) -> Doubles:
         flags,
         np.full(len(worth), np.median(worth[usual])),
     )
-    return np.column_stack([predicted, *kinship, columns - middle])
+    return np.column_stack([predicted, *kinship, differences(measures, usual)])
 
 
 def _kin(tree: Tree, worth: Doubles, gain: Doubles) -> tuple[Doubles, Doubles, Doubles]:

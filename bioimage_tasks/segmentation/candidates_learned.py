@@ -2,11 +2,12 @@
 
 Images and gold standards come in, a :class:`CandidateRule` goes out, a plain value that
 later tasks take as an argument; with an image it gives labels. Candidates are regions at
-many thresholds and their parts at necks (:mod:`.candidates`); two forests predict each one's
+many thresholds and their parts at necks (:mod:`.candidates`); forests predict each one's
 IoU with the truth (:mod:`.candidates_rule`); the choice without overlaps is exact, outlines
-are a vote of regions alike (:mod:`.candidates_outline`). All lengths
-follow the image's own object size, so that a rule can be used on another laboratory's
-images. Source: Arteta et al. 2012, doi:10.1007/978-3-642-33415-3_43.
+are a vote of regions alike (:mod:`.candidates_outline`). Haze is taken away, all lengths
+follow the image's own object size, and candidates are compared with its usual objects
+(:mod:`.candidates_usual`), so that a rule can be used on another laboratory's images.
+Source: Arteta et al. 2012, doi:10.1007/978-3-642-33415-3_43.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from bioimage_tasks.checks import (
     check_varied,
     sequential,
 )
-from bioimage_tasks.segmentation import masks
+from bioimage_tasks.segmentation import bright, haze, masks, registry
+from bioimage_tasks.segmentation import candidates_usual as usual
 from bioimage_tasks.segmentation.candidates import Doubles, Regions, regions_of
 from bioimage_tasks.segmentation.candidates_choice import choose
 from bioimage_tasks.segmentation.candidates_measures import measure
@@ -40,6 +42,8 @@ from bioimage_tasks.segmentation.scale import diameter_or_estimate
 THRESHOLDS = 40
 #: The image is reduced by a whole factor as long as objects keep this many pixels across.
 LEAST_ACROSS = 30
+#: And the image this many a side: the diameter may be a wrong guess.
+LEAST_SIDE = 256
 
 
 @dataclass(frozen=True)
@@ -51,20 +55,13 @@ class Candidates:
     factor: int  #: how many pixels of the image make one of the regions'
     shape: tuple[int, ...]  #: of the image
 
-    def overlaps(self, gold: Labels) -> Doubles:
-        """Return each region's greatest IoU with an object of the gold standard."""
+    def overlaps(self, labels: Labels) -> Doubles:
+        """Return each region's greatest IoU with one of the image's objects, labelled 1..N."""
         if self.factor > 1:
             middle = self.factor // 2
-            gold = gold[middle :: self.factor, middle :: self.factor]
-            gold = gold[: self.regions.shape[0], : self.regions.shape[1]]
-        flat = gold.ravel()
-        area = np.bincount(flat)
-        best = np.zeros(len(self.regions))
-        for row in range(len(self.regions)):
-            shared = np.bincount(flat[self.regions.members(row)], minlength=len(area))[1:]
-            if shared.any():
-                best[row] = (shared / (area[1:] + self.regions.area[row] - shared)).max()
-        return best
+            labels = labels[middle :: self.factor, middle :: self.factor]
+            labels = labels[: self.regions.shape[0], : self.regions.shape[1]]
+        return usual.overlaps(self.regions, labels)[0]
 
 
 def find(image: npt.ArrayLike, *, diameter: float | None = None) -> Candidates:
@@ -86,9 +83,10 @@ def find(image: npt.ArrayLike, *, diameter: float | None = None) -> Candidates:
 
     array = check_varied("candidates", check_image("candidates", np.asarray(image)))
     pixels = masks.prepare(array)
-    length = diameter_or_estimate("candidates", diameter, pixels)
-    factor = max(1, min(int(length / LEAST_ACROSS), *pixels.shape))
-    small, length = _reduced(pixels, factor), length / factor
+    clear = haze.even(bright.dimmed(pixels))
+    length = diameter_or_estimate("candidates", diameter, clear)
+    factor = max(1, min(int(length / LEAST_ACROSS), min(pixels.shape) // LEAST_SIDE))
+    small, length = _reduced(clear, factor), length / factor
     light: Floats = gaussian_filter(small, max(0.5, 0.02 * length))
     root = np.sqrt(light)
     low, high = float(np.percentile(root, 20)), float(root.max())
@@ -100,6 +98,8 @@ def find(image: npt.ArrayLike, *, diameter: float | None = None) -> Candidates:
         max_hole=0.3 * length**2,
     )
     measures = measure(regions, light, length, _noise(small, light))
+    rows = usual.usual_rows(regions, usual.guess(light, length))
+    measures = np.hstack([measures, usual.differences(measures, rows)])
     return Candidates(regions, measures, factor, pixels.shape)
 
 
@@ -142,6 +142,7 @@ def train(
     *,
     trees: int = 40,
     seed: int = 0,
+    elsewhere: bool = False,
     diameter: float | None = None,
 ) -> CandidateRule:
     """Learn to predict the IoU of candidates: ``rule = train([(image, gold), ...])``.
@@ -156,6 +157,8 @@ def train(
         Of each forest.
     seed : int
         Of the forests and of the candidates taken.
+    elsewhere : bool
+        For images of laboratories that are none of the groups.
     diameter : float, optional
         Pixels; estimated for each image when not given.
 
@@ -169,7 +172,7 @@ def train(
         No example, shapes differ, or no candidate in any of them.
     """
     known = [answered(image, gold, diameter=diameter) for image, gold in examples]
-    return learn(known, groups, trees=trees, seed=seed)
+    return learn(known, groups, trees=trees, seed=seed, elsewhere=elsewhere)
 
 
 def apply(
@@ -215,6 +218,9 @@ def apply(
     if not len(found.regions):
         return np.zeros(found.shape, dtype=np.int32)
     worth = rule.worth(found.regions, found.measures)
+    if rule.voice > 0:
+        plain = found.overlaps(registry.segment(image, diameter=diameter))
+        worth = (1 - rule.voice) * worth + rule.voice * plain
     chosen = choose(found.regions, worth - least)
     return draw(found.regions, chosen, worth, found.factor, found.shape)
 

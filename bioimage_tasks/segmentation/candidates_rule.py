@@ -4,8 +4,12 @@ Measures and true IoU of several images' candidates come in, a :class:`Candidate
 out. The second look sees the first one's predictions (:mod:`.candidates_context`), so it
 learns from predictions for images that the first forest did not learn from. What an object
 must be worth is chosen on such predictions, too: all inside the images given, so that a
-rule has seen nothing else. With groups, whole groups are left out in turn, and the rule is
-made for groups it does not know.
+rule has seen nothing else. With groups, whole groups are left out in turn.
+
+For a laboratory that nobody learned from there is one look, for what is usual among few
+collections says little of another: what an object must be worth is the IoU at which it
+counts as found, every collection weighs the same, and the method that learned nothing has
+a voice like one of them.
 
 Must not know images.
 """
@@ -29,6 +33,8 @@ TAKEN = 2000
 PARTS = 4
 #: What an object may have to be worth, tried from the least.
 COSTS = tuple(round(0.3 + 0.025 * step, 3) for step in range(17))
+#: IoU from which on an object counts as found, and what it must be worth elsewhere.
+FOUND = 0.5
 #: Without images to choose it on.
 USUAL_COST = 0.55
 #: IoU at which an object may count as found.
@@ -67,20 +73,23 @@ class CandidateRule:
     Attributes
     ----------
     first, second : object
-        Forests of scikit-learn; ``second`` is ``None`` when one image was all there was.
+        Forests of scikit-learn; ``second`` is ``None`` when there is one look only.
     cost : float
         What an object must be worth, chosen on the images learned from.
     known : tuple of str
         Digests of those images.
+    voice : float
+        Weight, beside the forests, of the IoU with an object of the default method.
     """
 
     first: Any
     second: Any
     cost: float
     known: tuple[str, ...]
+    voice: float = 0.0
 
     def worth(self, tree: Tree, measures: Doubles) -> Doubles:
-        """Return the predicted IoU of an image's candidates."""
+        """Return the predicted IoU of an image's candidates, by the forests alone."""
         predicted: Doubles = self.first.predict(measures)
         if self.second is not None:
             around = context(tree, measures, predicted)
@@ -90,7 +99,12 @@ class CandidateRule:
 
 
 def learn(
-    examples: Sequence[Answered], groups: Sequence[str] = (), *, trees: int = 40, seed: int = 0
+    examples: Sequence[Answered],
+    groups: Sequence[str] = (),
+    *,
+    trees: int = 40,
+    seed: int = 0,
+    elsewhere: bool = False,
 ) -> CandidateRule:
     """Learn from candidates of several images: ``rule = learn(examples)``.
 
@@ -104,6 +118,9 @@ def learn(
         Of each forest.
     seed : int
         Of the forests and of the candidates taken.
+    elsewhere : bool
+        For images of laboratories that are none of the groups: one look, at the cost
+        :data:`FOUND`, with a voice of the default method. Without groups all are one.
 
     Raises
     ------
@@ -118,6 +135,8 @@ def learn(
             f"{len(examples)} examples"
         )
     known = tuple(one.image for one in examples)
+    if elsewhere:
+        return _elsewhere(examples, groups or ["all"] * len(examples), trees, seed)
     parts = parts_of(groups if len(set(groups)) > 1 else list(map(str, range(len(examples)))))
     rows = [one.measures for one in examples]
     answers = [one.overlaps for one in examples]
@@ -132,6 +151,20 @@ def learn(
     second = fit(*_drawn(wide, answers, seed), trees=trees, seed=seed)
     worths = [look[:, 0] for look in left_out(wide, answers, parts, trees, seed)]
     return CandidateRule(first, second, best_cost(examples, worths, groups), known)
+
+
+def _elsewhere(
+    examples: Sequence[Answered], groups: Sequence[str], trees: int, seed: int
+) -> CandidateRule:
+    rows = [one.measures for one in examples]
+    drawn = _drawn(rows, [one.overlaps for one in examples], seed)
+    seen = np.array([min(len(each), TAKEN) for each in rows])
+    of = np.unique(np.asarray(groups), return_inverse=True)[1]
+    images = np.bincount(of, weights=seen > 0)  # of each group, those that say something
+    shares = 1 / (np.maximum(seen, 1) * np.maximum(images[of], 1))
+    first = fit(*drawn, trees=trees, seed=seed, weights=np.repeat(shares, seen))
+    known = tuple(one.image for one in examples)
+    return CandidateRule(first, None, FOUND, known, voice=1 / (len(images) + 1))
 
 
 def best_cost(
@@ -170,8 +203,17 @@ def found(example: Answered, chosen: Integers) -> tuple[float, float]:
     return precision, right / example.gold if example.gold else 1.0
 
 
-def fit(measures: Doubles, overlaps: Doubles, *, trees: int = 40, seed: int = 0) -> Any:
+def fit(
+    measures: Doubles,
+    overlaps: Doubles,
+    *,
+    trees: int = 40,
+    seed: int = 0,
+    weights: Doubles | None = None,
+) -> Any:
     """Fit a forest from measures to IoU, and to the share of :data:`IOUS` that it reaches.
+
+    Candidates weigh the same unless ``weights`` says how much each does.
 
     Raises
     ------
@@ -186,7 +228,8 @@ def fit(measures: Doubles, overlaps: Doubles, *, trees: int = 40, seed: int = 0)
     forest = ExtraTreesRegressor(
         trees, min_samples_leaf=5, max_features=1 / 3, random_state=seed, n_jobs=1
     )
-    return forest.fit(measures, np.column_stack([overlaps, reached]))
+    answers = np.column_stack([overlaps, reached])
+    return forest.fit(measures, answers, sample_weight=weights)
 
 
 def parts_of(groups: Sequence[str]) -> list[int]:

@@ -26,7 +26,7 @@ Outlined = tuple[ImageRef | Array, LabelsRef | Labels]
 Crossed = tuple[str, str, metrics.Scores]
 
 
-@task(version=2)
+@task(version=3)
 def candidate_rows(
     image: ImageRef | Array, gold: LabelsRef | Labels, diameter: float | None = None
 ) -> Answered:
@@ -35,21 +35,25 @@ def candidate_rows(
     return candidates_learned.answered(pixels, numbers, diameter=diameter)
 
 
-@task(version=2)
+@task(version=3)
 def learn_candidates(
-    rows: Sequence[Answered], groups: Sequence[str] = (), trees: int = 40, seed: int = 0
+    rows: Sequence[Answered],
+    groups: Sequence[str] = (),
+    trees: int = 40,
+    seed: int = 0,
+    elsewhere: bool = False,
 ) -> CandidateRule:
     """Learn the IoU of candidates of several images, and what an object must be worth.
 
-    With two groups or more (collections, experiments), the second look and the worth are
-    made for groups that were left out: see
-    :func:`bioimage_tasks.segmentation.candidates_rule.learn`.
+    With two groups or more (experiments), the second look and the worth are made for groups
+    that were left out. ``elsewhere=True`` makes a rule for laboratories that are none of the
+    groups: see :func:`bioimage_tasks.segmentation.candidates_rule.learn`.
     """
     check_some("learn_candidates", "rows", rows)
-    return candidates_rule.learn(rows, groups, trees=trees, seed=seed)
+    return candidates_rule.learn(rows, groups, trees=trees, seed=seed, elsewhere=elsewhere)
 
 
-@task(version=2)
+@task(version=3)
 def apply_candidates(
     image: ImageRef | Array,
     rule: CandidateRule,

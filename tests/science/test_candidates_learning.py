@@ -15,9 +15,10 @@ from bioimage_tasks.segmentation import candidates_learned as learned
 from bioimage_tasks.segmentation import candidates_rule as rules
 from bioimage_tasks.segmentation.candidates import regions_of
 from bioimage_tasks.segmentation.candidates_choice import choose
-from bioimage_tasks.segmentation.candidates_context import COMPARED, COST, KINSHIP, context
+from bioimage_tasks.segmentation.candidates_context import COST, KINSHIP, context
 from bioimage_tasks.segmentation.candidates_measures import MEASURES
 from bioimage_tasks.segmentation.candidates_outline import draw
+from bioimage_tasks.segmentation.candidates_usual import COMPARED
 
 
 @pytest.fixture(scope="module")
