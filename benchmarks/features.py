@@ -1,4 +1,4 @@
-"""Features of 500 objects in one pass beside a loop over mahotas and scikit-image.
+"""Features of many objects in one pass beside a loop over mahotas and scikit-image.
 
 ``python benchmarks/features.py`` prints a table: CPU milliseconds of both, in turn (medians
 of a few runs), how much faster (median and range of the turns), and how far the values are
@@ -40,7 +40,7 @@ def scene(smooth: float, size: int = 1024, objects: int = 500) -> tuple[Any, Any
     labels = np.zeros((size, size), np.int32)
     for number in range(objects):
         y, x = (np.array(divmod(number, side)) + 0.5) * size / side
-        high, wide = rng.uniform(13, 19, 2)
+        high, wide = rng.uniform(13, 19, 2) * (500 / objects) ** 0.5
         labels[((rows - y) / high) ** 2 + ((columns - x) / wide) ** 2 <= 1] = number + 1
     noise = gaussian_filter(rng.normal(size=(size, size)), smooth)
     image = 110 + 35 * noise / noise.std() + 40 * gaussian_filter((labels > 0) * 1.0, 2)
@@ -57,7 +57,9 @@ def boxes(image: Any, labels: Any) -> list[Any]:
     ]
 
 
-def contenders(image: Any, labels: Any) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
+def contenders(
+    image: Any, labels: Any, radius: float
+) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
     """Return (ours, the loop) by name; both give an array (objects, values)."""
     import mahotas.features as mh
     from skimage.measure import regionprops_table
@@ -85,8 +87,8 @@ def contenders(image: Any, labels: Any) -> dict[str, tuple[Callable[[], Any], Ca
             lambda: mh.haralick(image).reshape(1, -1),
         ),
         "Zernike, degree 8": (
-            lambda: compute(image, labels, ("zernike",), radius=16.0).values,
-            lambda: np.array([mh.zernike_moments(crop, 16, 8) for crop in crops]),
+            lambda: compute(image, labels, ("zernike",), radius=radius).values,
+            lambda: np.array([mh.zernike_moments(crop, radius, 8) for crop in crops]),
         ),
         "PFTAS": (
             lambda: compute(image, labels, ("tas",)).values,
@@ -133,13 +135,15 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--objects", type=int, default=500)
     parser.add_argument("--only", default="", help="features whose name begins so")
     args = parser.parse_args()
     print("| image | feature | one pass, ms | loop, ms | times faster | apart |")
     print("|---|---|---|---|---|---|")
     for name, smooth in (("smooth", 3.0), ("noise", 0.5)):
-        image, labels = scene(smooth)
-        for feature, (ours, loop) in contenders(image, labels).items():
+        image, labels = scene(smooth, objects=args.objects)
+        radius = 16 * (500 / args.objects) ** 0.5
+        for feature, (ours, loop) in contenders(image, labels, radius).items():
             if feature.startswith(args.only):
                 print(f"| {name} | {feature} | {row(ours, loop, args.runs)} |", flush=True)
 
