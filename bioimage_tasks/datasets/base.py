@@ -17,7 +17,7 @@ from bioimage_tasks.checks import Array
 from bioimage_tasks.datasets.digests import check_unchanged, content_digest
 from bioimage_tasks.datasets.labels import LabelsRef
 from bioimage_tasks.datasets.marks import BoxesRef, PointsRef
-from bioimage_tasks.io import Region, plane_shape
+from bioimage_tasks.io import Region, open_image, plane_shape
 
 __all__ = ["Collection", "ImageRef", "LabelsRef", "concatenate", "content_digest", "tiles"]
 
@@ -162,6 +162,10 @@ class ImageRef:
             top, left, bottom, right = self.region
             return bottom - top, right - left
         return plane_shape(self.path, level=self.level, resolution=self.resolution)
+
+    def pixel_size(self) -> dict[str, float]:
+        """Return micrometres a pixel by axis, as the file's header tells; what it doesn't is absent."""
+        return open_image(self.path, level=self.level, resolution=self.resolution).pixel_size
 
 
 def tiles(image: ImageRef, rows: int, columns: int) -> list[ImageRef]:

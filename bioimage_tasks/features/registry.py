@@ -105,6 +105,8 @@ def compute(
     image: npt.ArrayLike,
     labels: npt.ArrayLike | None = None,
     sets: Sequence[str] | None = None,
+    *,
+    pixel_size: float | Mapping[str, float] | None = None,
     **params: Any,
 ) -> FeatureTable:
     """Compute sets of features by name: ``compute(image, labels, ("shape", "haralick"))``.
@@ -118,6 +120,9 @@ def compute(
     sets : sequence of str, optional
         Some of :func:`feature_sets`; by default :data:`FOR_IMAGES`, and with labels
         :data:`FOR_OBJECTS` too.
+    pixel_size : float or mapping of str to float, optional
+        Micrometres a pixel, or along the axes: lengths are then in micrometres. Of axes that
+        the image has not, nothing is taken. Parameters stay in pixels.
     **params
         A parameter goes to every set that has it; ``haralick={"levels": 32}`` goes to one.
 
@@ -130,7 +135,8 @@ def compute(
     Raises
     ------
     ValueError
-        Unknown set or parameter; or image, labels or a value that a set refuses.
+        Unknown set or parameter; or image, labels or a value that a set refuses; or a size
+        that :meth:`FeatureTable.in_micrometres` refuses.
     """
     if sets is None:
         sets = FOR_IMAGES if labels is None else (*FOR_IMAGES, *FOR_OBJECTS)
@@ -140,7 +146,23 @@ def compute(
     pixels = check_image("compute", image, dimensions=(2, 3))
     numbers, index = _numbered(pixels, labels)
     tables = [_one(name, pixels, numbers, chosen[name]) for name in sets]
-    return replace(join(tables), index=index)
+    table = replace(join(tables), index=index)
+    if pixel_size is None:
+        return table
+    return table.in_micrometres(_along(pixel_size, pixels.ndim))
+
+
+def _along(pixel_size: float | Mapping[str, float], dimensions: int) -> float | Mapping[str, float]:
+    """Return the sizes along the axes of the image, all of which must be known."""
+    if not isinstance(pixel_size, Mapping):
+        return pixel_size
+    axes = "ZYX"[-dimensions:]
+    if not set(axes) <= set(pixel_size):
+        raise ValueError(
+            f"compute: pixel_size must have a size along each of {', '.join(axes)}; the file may "
+            f"not tell it: give it in micrometres; got {dict(pixel_size)}"
+        )
+    return {axis: pixel_size[axis] for axis in axes}
 
 
 def _one(name: str, pixels: Array, labels: Labels | None, params: dict[str, Any]) -> FeatureTable:

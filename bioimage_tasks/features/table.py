@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,15 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
-#: Units of length, and what :meth:`FeatureTable.in_micrometres` makes of them.
-LENGTHS: Mapping[str, tuple[str, int]] = {
-    "px": ("um", 1),
-    "px^2": ("um^2", 2),
-    "px^3": ("um^3", 3),
-    "1/px": ("1/um", -1),
-    "1/px^2": ("1/um^2", -2),
-    "1/px^3": ("1/um^3", -3),
-}
+#: How far apart the sizes of pixels along the axes may be and still be one.
+SQUARE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,26 +112,25 @@ class FeatureTable:
         """Return the table with ``prefix_`` in front of every name."""
         return replace(self, names=tuple(f"{prefix}_{name}" for name in self.names))
 
-    def in_micrometres(self, pixel_size: float) -> FeatureTable:
-        """Return the table with lengths, areas and volumes in micrometres.
+    def in_micrometres(self, pixel_size: float | Mapping[str, float]) -> FeatureTable:
+        """Return the table with all that is in pixels in micrometres: "grey/px" is "grey/um".
 
         Parameters
         ----------
-        pixel_size : float
-            Micrometres a pixel.
+        pixel_size : float or mapping of str to float
+            Micrometres a pixel; or along each axis that was measured, as
+            ``open_image(path).pixel_size`` has it.
 
         Raises
         ------
         ValueError
-            The size is not positive.
+            The size is not positive or not known, or differs between axes by more than 1 %:
+            lengths were measured as if it did not.
         """
-        if not pixel_size > 0:
-            raise ValueError(
-                f"FeatureTable.in_micrometres: pixel_size must be positive; got {pixel_size}"
-            )
-        new = [LENGTHS.get(unit, (unit, 0)) for unit in self.units]
-        factors = np.array([float(pixel_size) ** power for _, power in new])
-        return replace(self, units=tuple(unit for unit, _ in new), values=self.values * factors)
+        size = _one_size(pixel_size)
+        powers = [_power(unit) for unit in self.units]
+        units = tuple(re.sub(r"\bpx\b", "um", unit) for unit in self.units)
+        return replace(self, units=units, values=self.values * size ** np.array(powers))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a dict a row, the index under ``"object"`` first."""
@@ -165,6 +158,29 @@ class FeatureTable:
         frame = pandas.DataFrame(self.values, index=index, columns=list(self.names))
         frame.attrs["units"] = dict(zip(self.names, self.units, strict=True))
         return frame
+
+
+def _one_size(pixel_size: float | Mapping[str, float]) -> float:
+    sizes = list(pixel_size.values()) if isinstance(pixel_size, Mapping) else [pixel_size]
+    if not sizes or not all(size > 0 for size in sizes):
+        raise ValueError(
+            f"FeatureTable.in_micrometres: pixel_size must be positive; got {pixel_size}"
+        )
+    if max(sizes) > (1 + SQUARE) * min(sizes):
+        raise ValueError(
+            f"FeatureTable.in_micrometres: pixels must be as long along every axis, as lengths "
+            f"were measured in them; bring the image to one size first; got {pixel_size}"
+        )
+    return float(sum(sizes) / len(sizes))
+
+
+def _power(unit: str) -> float:
+    """Return which power of a pixel's length a unit has: ``_power("grey/px^2")`` is -2."""
+    power = 0.0
+    for sign, part in zip((1, -1), unit.split("/"), strict=False):
+        found = re.fullmatch(r"px(?:\^(\d+))?", part)
+        power += sign * int(found[1] or 1) if found else 0
+    return power
 
 
 def join(tables: Sequence[FeatureTable]) -> FeatureTable:

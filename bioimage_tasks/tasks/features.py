@@ -36,9 +36,22 @@ def features(
     sets : sequence of str, optional
         Some of :func:`bioimage_tasks.features.feature_sets`.
     **params
-        See :func:`bioimage_tasks.features.compute`.
+        See :func:`bioimage_tasks.features.compute`. ``pixel_size="file"`` is what the file of
+        the reference tells: lengths are then in micrometres.
     """
+    if params.get("pixel_size") == "file":
+        params["pixel_size"] = _told(image)
     return compute(read("features", image), read("features", labels), sets, **params)
+
+
+def _told(image: ImageRef | Array) -> dict[str, float]:
+    """Return the size of a pixel that the file tells."""
+    if not isinstance(image, ImageRef):
+        raise ValueError(
+            f"features: pixel_size='file' needs an ImageRef; give micrometres a pixel; got "
+            f"{type(image).__name__}"
+        )
+    return image.pixel_size()
 
 
 @task()

@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
-from bioimage_tasks.features import FeatureTable, join, stack
+from bioimage_tasks.features import FeatureTable, compute, feature_sets, join, stack
 
 
 @pytest.fixture
@@ -44,6 +44,58 @@ def test_micrometres(table):
     assert scaled.column("mean")[0] == 1.5
     with pytest.raises(ValueError, match=r"pixel_size must be positive; got 0"):
         table.in_micrometres(0)
+
+
+def test_everything_that_is_in_pixels_is_in_micrometres():
+    units = ("px", "px^2", "px^3", "1/px", "1/px^3", "grey/px", "grey^2/px^2", "grey", "1", "bit")
+    table = FeatureTable.of({unit: (unit, [8.0]) for unit in units})
+    scaled = table.in_micrometres({"Y": 0.5, "X": 0.5})
+    assert scaled.units == (
+        "um", "um^2", "um^3", "1/um", "1/um^3", "grey/um", "grey^2/um^2", "grey", "1", "bit",
+    )  # fmt: skip
+    assert scaled.values[0].tolist() == [4, 2, 1, 16, 64, 16, 32, 8, 8, 8]
+    for bad, message in (
+        ({}, r"must be positive; got \{\}"),
+        ({"Y": 0.5, "X": 0.0}, "must be positive"),
+        ({"Z": 1.5, "Y": 0.5, "X": 0.5}, r"as long along every axis.*got \{'Z': 1\.5"),
+    ):
+        with pytest.raises(ValueError, match=f"FeatureTable.in_micrometres: .*{message}"):
+            table.in_micrometres(bad)
+
+
+def test_no_set_leaves_a_length_in_pixels(field):
+    """The same disc at two resolutions is as large in micrometres."""
+    image, labels = field[0][:90, :90], field[1][:90, :90]
+    sizes = {"Z": 3.0, "Y": 0.4, "X": 0.401}
+    plain = compute(image, labels, feature_sets())
+    told = compute(image, labels, feature_sets(), pixel_size=sizes)
+    assert any("px" in unit for unit in plain.units)
+    assert not any("px" in unit for unit in told.units)
+    assert told.column("shape_area")[0] == pytest.approx(
+        0.16 * plain.column("shape_area")[0], rel=0.01
+    )
+    with pytest.raises(ValueError, match=r"compute: pixel_size .*each of Y, X.*got \{'Y': 0\.4\}"):
+        compute(image, labels, ("shape",), pixel_size={"Y": 0.4})
+    with pytest.raises(ValueError, match=r"each of Z, Y, X"):
+        compute(image[None], labels[None], ("shape",), pixel_size={"Y": 0.4, "X": 0.4})
+
+
+def test_the_task_takes_the_size_from_the_file(field, tmp_path):
+    from bioimage_tasks.datasets import ImageRef
+    from bioimage_tasks.io import write_image
+    from bioimage_tasks.tasks import features
+
+    image, labels = field[0][:90, :90], field[1][:90, :90]
+    path = str(tmp_path / "a.ome.tif")
+    write_image(path, image, axes="YX", pixel_size={"Y": 0.4, "X": 0.4})
+    found = features.f(ImageRef(path), labels, ("shape",), pixel_size="file")
+    assert found.units[:2] == ("um^2", "um")
+    assert np.allclose(found.values, compute(image, labels, ("shape",), pixel_size=0.4).values)
+    write_image(tmp_path / "b.png", image)
+    with pytest.raises(ValueError, match=r"compute: pixel_size .*got \{\}"):
+        features.f(ImageRef(str(tmp_path / "b.png")), labels, ("shape",), pixel_size="file")
+    with pytest.raises(ValueError, match=r"features: pixel_size='file' needs an ImageRef.*ndarray"):
+        features.f(image, labels, ("shape",), pixel_size="file")
 
 
 def test_join_and_stack(table):

@@ -1,4 +1,7 @@
-"""OME-Zarr at several levels: against metadata and chunks written by hand, and around again."""
+"""OME-Zarr at several levels: against metadata and chunks written by hand, and around again.
+
+By hand is from the specification, by json and bytes alone: no zarr, no code of ours.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,6 @@ from bioimage_tasks.datasets import ImageRef, LabelsRef
 from bioimage_tasks.io import ngff, pyramid, zarrs
 
 RNG = np.random.default_rng(5)
-
-
-# -- by hand, from the specification: no zarr, no code of ours --------------------------
 
 
 def array_04(folder, array, separator="/"):
@@ -196,9 +196,6 @@ def test_a_field_of_a_plate_and_old_versions_are_read(tmp_path):
     assert phases.axes == "CYX"
 
 
-# -- written here -----------------------------------------------------------------------
-
-
 def naive_means(array, axes):
     """Return the means of blocks, pixel by pixel, halves to even."""
     shape = [(n + 1) // 2 if axis in axes else n for n, axis in zip(array.shape, "TCZYX"[-array.ndim:], strict=True)]  # fmt: skip
@@ -301,9 +298,6 @@ def test_a_mapped_image_is_read_in_blocks(tmp_path, monkeypatch):
     assert np.array_equal(io.read_image(tmp_path / "a.zarr", level=1), naive_means(mapped, "YX"))
 
 
-# -- labels -----------------------------------------------------------------------------
-
-
 def nearest_by_distance(labels, levels):
     """Return labels whose pixel lies nearest in space, the upper left of equals."""
     fine = [np.arange(n) * levels[0].pixel_size[a] + levels[0].origin[a]
@@ -376,9 +370,6 @@ def test_coarse_levels_of_lone_labels_are_labels(tmp_path, monkeypatch):
     labels = np.where(RNG.random((50, 50)) < 0.5, 40_000, 7).astype(np.int32)
     io.write_labels(tmp_path / "a.zarr", labels)
     assert set(np.unique(io.read_image(tmp_path / "a.zarr", level=2))) == {7, 40_000}
-
-
-# -- references -------------------------------------------------------------------------
 
 
 def test_a_reference_names_a_level_and_its_content_stays_its_identity(tmp_path):
