@@ -161,6 +161,37 @@ class Pixels:
         return _Square(1 << self.bits)
 
 
+def of_image(
+    levels: Levels, steps: Sequence[tuple[int, ...]], distance: int, *, zeros: bool
+) -> list[Pairs] | None:
+    """Return the sums over the pairs of a whole image, a direction each; of 1 object.
+
+    ``None`` where it is too small for a table of all pairs to pay. ``zeros`` says whether
+    pairs with level 0 count.
+    """
+    top = int(levels.max()) + 1
+    if levels.size < max(LARGE, top**2):
+        return None
+    square = _Square(top)
+    pixels = np.ascontiguousarray(levels)
+    found = []
+    for step in steps:
+        one, other = zip(*map(_shifted, (way * distance for way in step)), strict=True)
+        codes = pixels[one] * top + pixels[other]
+        table = np.bincount(codes.ravel(), minlength=top * top).reshape(1, top, top)
+        if not zeros:
+            table[:, 0], table[:, :, 0] = 0, 0
+        found.append(square.summed(table))
+    return found
+
+
+def _shifted(way: int) -> tuple[slice, slice]:
+    """Return where the first and the second pixel of a pair may lie along an axis."""
+    if way >= 0:
+        return slice(None, -way or None), slice(way, None)
+    return slice(-way, None), slice(None, way)
+
+
 def joined(parts: Sequence[Pairs]) -> Pairs:
     """Put the rows of several below each other."""
     return Pairs(*map(np.concatenate, zip(*parts, strict=True)))

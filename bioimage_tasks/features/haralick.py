@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from bioimage_tasks.checks import Array, Labels, check_choice
-from bioimage_tasks.features.cooccurrence import Pairs, Pixels, joined
+from bioimage_tasks.features.cooccurrence import Pairs, Pixels, joined, of_image
 from bioimage_tasks.features.grey import Levels, grey_levels
 from bioimage_tasks.features.grouped import ratio
 from bioimage_tasks.features.registry import register
@@ -93,10 +93,14 @@ def haralick_by_direction(
         raise ValueError(
             f"haralick: distance (pixels) must lie in 1..{max(levels.shape)}; got {distance}"
         )
-    numbers = np.ones(levels.shape, np.int32) if labels is None else labels
-    count = int(numbers.max())
     skip = labels is not None if ignore_zeros is None else ignore_zeros
     steps = STEPS_2D if levels.ndim == 2 else STEPS_3D
+    whole = of_image(levels, steps, distance, zeros=not skip) if labels is None else None
+    if whole is not None:
+        top = np.full(len(steps), float(levels.max()) + 1)
+        return _features(joined(whole), None if difference == "difference" else top)[None]
+    numbers = np.ones(levels.shape, np.int32) if labels is None else labels
+    count = int(numbers.max())
     found = np.full((count, len(steps), len(NAMES)), np.nan)
     if skip:
         numbers = np.where(levels > 0, numbers, 0)

@@ -161,7 +161,11 @@ class FeatureTable:
 
 
 def _one_size(pixel_size: float | Mapping[str, float]) -> float:
-    sizes = list(pixel_size.values()) if isinstance(pixel_size, Mapping) else [pixel_size]
+    given = list(pixel_size.values()) if isinstance(pixel_size, Mapping) else [pixel_size]
+    try:
+        sizes = [float(size) for size in given]
+    except (TypeError, ValueError):
+        sizes = []
     if not sizes or not all(size > 0 for size in sizes):
         raise ValueError(
             f"FeatureTable.in_micrometres: pixel_size must be positive; got {pixel_size}"

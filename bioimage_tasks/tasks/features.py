@@ -39,19 +39,20 @@ def features(
         See :func:`bioimage_tasks.features.compute`. ``pixel_size="file"`` is what the file of
         the reference tells: lengths are then in micrometres.
     """
-    if params.get("pixel_size") == "file":
-        params["pixel_size"] = _told(image)
-    return compute(read("features", image), read("features", labels), sets, **params)
+    told = _told("features", image, params)
+    return compute(read("features", image), read("features", labels), sets, **told)
 
 
-def _told(image: ImageRef | Array) -> dict[str, float]:
-    """Return the size of a pixel that the file tells."""
+def _told(function: str, image: ImageRef | Array, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with the size of a pixel that the file tells."""
+    if params.get("pixel_size") != "file":
+        return params
     if not isinstance(image, ImageRef):
         raise ValueError(
-            f"features: pixel_size='file' needs an ImageRef; give micrometres a pixel; got "
+            f"{function}: pixel_size='file' needs an ImageRef; give micrometres a pixel; got "
             f"{type(image).__name__}"
         )
-    return image.pixel_size()
+    return params | {"pixel_size": image.pixel_size()}
 
 
 @task()
@@ -76,7 +77,8 @@ def write_features(table: FeatureTable, path: str) -> str:
 @task()
 def feature_row(image: ImageRef | Array, sets: Sequence[str], **params: Any) -> Values:
     """Compute sets of features of an image as a whole, as one row to learn from: shape (f,)."""
-    row: Values = compute(read("feature_row", image), None, sets, **params).values[0]
+    told = _told("feature_row", image, params)
+    row: Values = compute(read("feature_row", image), None, sets, **told).values[0]
     return row
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bioimage_tasks.features import compute, cooccurrence
-from bioimage_tasks.features.haralick import NAMES, STEPS_2D, haralick_by_direction
+from bioimage_tasks.features.haralick import DIFFERENCES, NAMES, STEPS_2D, haralick_by_direction
 
 #: mahotas cancels where two nearly equal numbers are subtracted; beyond that it is 1e-9.
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
@@ -82,6 +82,27 @@ def test_large_objects_are_counted_in_tables_with_the_same_result(levels, monkey
     for sorted_, counted in zip(*found.values(), strict=True):
         np.testing.assert_allclose(counted, sorted_, **CLOSE)
     np.testing.assert_allclose(found[1][0], of_mahotas(image, labels), **CLOSE)
+
+
+@pytest.mark.parametrize("distance", [1, 2])
+@pytest.mark.parametrize("zeros", [True, False])
+def test_a_whole_image_by_its_table_and_without(distance, zeros, monkeypatch, field):
+    """In every way of feature 10; a volume too; what is too small for a table is sorted."""
+    import mahotas
+
+    image = field[0].astype(np.int32) % 100
+    volume = np.random.default_rng(0).integers(0, 5, (7, 11, 13)).astype(np.int32)
+    for pixels in (image, volume, image[:, ::2].T):
+        for difference in DIFFERENCES:
+            how = {"distance": distance, "ignore_zeros": zeros, "difference": difference}
+            monkeypatch.setattr(cooccurrence, "LARGE", 1)
+            ours = haralick_by_direction(pixels, **how)
+            monkeypatch.setattr(cooccurrence, "LARGE", 1 << 40)
+            np.testing.assert_allclose(ours, haralick_by_direction(pixels, **how), **CLOSE)
+        theirs = mahotas.features.haralick(
+            pixels, distance=distance, ignore_zeros=zeros, use_x_minus_y_variance=True
+        )
+        np.testing.assert_allclose(ours[0], theirs, **CLOSE)
 
 
 def of_dense_matrices(levels, labels, step):

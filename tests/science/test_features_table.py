@@ -56,6 +56,7 @@ def test_everything_that_is_in_pixels_is_in_micrometres():
     assert scaled.values[0].tolist() == [4, 2, 1, 16, 64, 16, 32, 8, 8, 8]
     for bad, message in (
         ({}, r"must be positive; got \{\}"),
+        ("file", "must be positive; got file"),
         ({"Y": 0.5, "X": 0.0}, "must be positive"),
         ({"Z": 1.5, "Y": 0.5, "X": 0.5}, r"as long along every axis.*got \{'Z': 1\.5"),
     ):
@@ -83,7 +84,7 @@ def test_no_set_leaves_a_length_in_pixels(field):
 def test_the_task_takes_the_size_from_the_file(field, tmp_path):
     from bioimage_tasks.datasets import ImageRef
     from bioimage_tasks.io import write_image
-    from bioimage_tasks.tasks import features
+    from bioimage_tasks.tasks import feature_row, features
 
     image, labels = field[0][:90, :90], field[1][:90, :90]
     path = str(tmp_path / "a.ome.tif")
@@ -91,6 +92,8 @@ def test_the_task_takes_the_size_from_the_file(field, tmp_path):
     found = features.f(ImageRef(path), labels, ("shape",), pixel_size="file")
     assert found.units[:2] == ("um^2", "um")
     assert np.allclose(found.values, compute(image, labels, ("shape",), pixel_size=0.4).values)
+    row = feature_row.f(ImageRef(path), ("filters",), pixel_size="file")
+    assert np.allclose(row, compute(image, None, ("filters",), pixel_size=0.4).values[0])
     write_image(tmp_path / "b.png", image)
     with pytest.raises(ValueError, match=r"compute: pixel_size .*got \{\}"):
         features.f(ImageRef(str(tmp_path / "b.png")), labels, ("shape",), pixel_size="file")
