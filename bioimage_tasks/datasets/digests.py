@@ -66,7 +66,7 @@ def _files(folder: str) -> Iterator[str]:
     """Yield the files of a folder in a fixed order."""
     for where, folders, names in os.walk(folder):
         folders.sort()
-        if where == folder and APART in folders and folder.rstrip(os.sep).lower().endswith(".zarr"):
+        if where == folder and APART in folders and ".zarr" in folder.lower():
             folders.remove(APART)
         yield from (os.path.join(where, name) for name in sorted(names))  # noqa: PTH118
 

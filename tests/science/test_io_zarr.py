@@ -93,8 +93,7 @@ def foreign(folder, version):
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_every_level_of_a_foreign_image(tmp_path, version):
-    path = tmp_path / "foreign.ome.zarr"
-    arrays = foreign(path, version)
+    arrays = foreign(path := tmp_path / "foreign.ome.zarr", version)
     for number, array in enumerate(arrays):
         image = io.open_image(path, level=number)
         assert (image.axes, image.shape, image.level) == ("CZYX", array.shape, number)
@@ -120,8 +119,7 @@ def test_the_coarsest_level_that_is_fine_enough(tmp_path, finer, level):
 
 
 def test_only_the_chunks_of_the_level_are_read(tmp_path):
-    path = tmp_path / "a.zarr"
-    arrays = foreign(path, "0.5")
+    arrays = foreign(path := tmp_path / "a.zarr", "0.5")
     for chunk in [*path.glob("full/c/**/0"), *path.glob("half/c/0/*/0/0")]:
         if chunk.is_file():
             chunk.write_bytes(b"damaged")
@@ -186,6 +184,9 @@ def test_a_field_of_a_plate_and_old_versions_are_read(tmp_path):
     group(tmp_path / "plate.zarr", {"plate": {"wells": [{"path": "B/03"}]}}, "0.4")
     field = tmp_path / "plate.zarr" / "B" / "03" / "0"
     assert np.array_equal(io.read_image(field, level=2), arrays[2])
+    key = ImageRef(str(field), level=2).__taskgraph_hash__()
+    io.write_labels(field / "labels" / "a", (arrays[0][0] > 9).astype(np.int32))
+    assert ImageRef(str(field), level=2).__taskgraph_hash__() == key
     old = tmp_path / "old.zarr"
     array_04(old / "0", arrays[0][None])
     group(old, {"multiscales": [{"version": "0.1", "datasets": [{"path": "0"}]}]}, "0.4")
@@ -340,8 +341,7 @@ def test_labels_lie_on_the_levels_of_their_image(tmp_path, version):
 
 def test_labels_fit_the_levels_of_another_program(tmp_path):
     """Sizes rounded down, shifts of its own: the levels' pixels decide."""
-    path = tmp_path / "a.zarr"
-    arrays = foreign(path, "0.4")
+    arrays = foreign(path := tmp_path / "a.zarr", "0.4")
     labels = RNG.integers(0, 9, arrays[0].shape[1:]).astype(np.int32)
     io.write_labels(path / "labels" / "all", labels)
     own = io.open_image(path / "labels" / "all", level=2)
@@ -389,8 +389,8 @@ def test_a_reference_names_a_level_and_its_content_stays_its_identity(tmp_path):
     assert np.array_equal(region.read(), half.read()[2:9, 3:8])
     by_size = ImageRef(str(path), resolution=1.2)
     assert np.array_equal(by_size.read(), half.read())
-    references = (whole, half, region, by_size, half.gold, LabelsRef(half.labels_path))
-    assert len({each.__taskgraph_hash__() for each in references}) == len(references)
+    several = (whole, half, region, by_size, half.gold, LabelsRef(half.labels_path))
+    assert len({each.__taskgraph_hash__() for each in several}) == len(several)
     path.rename(tmp_path / "b.zarr")
     moved = ImageRef(str(tmp_path / "b.zarr"), level=1)
     assert moved.__taskgraph_hash__() == (key[0], None, None, ("level", 1, 0.0))
