@@ -19,7 +19,7 @@ from bioimage_tasks.io.image import Level
 
 #: Edge of a chunk in pixels, of the last two axes; levels end where all fits into one.
 CHUNK = 512
-#: Bytes read or written at once, or one chunk where that is more.
+#: Bytes worked on at once, or one chunk where that is more.
 BYTES = 1 << 26
 
 Factors = tuple[int, ...]
@@ -158,10 +158,13 @@ def chunks_of(axes: str, shape: Sequence[int]) -> tuple[int, ...]:
     )
 
 
-def blocks(shape: Sequence[int], chunks: Sequence[int], dtype: npt.DTypeLike) -> Iterator[Block]:
-    """Give blocks of whole chunks that hold all pixels, each as large as memory allows."""
+def blocks(shape: Sequence[int], chunks: Sequence[int], bytes_each: int) -> Iterator[Block]:
+    """Give blocks of whole chunks that hold all pixels, each as large as memory allows.
+
+    ``bytes_each`` is what the work on a pixel takes.
+    """
     edges = list(chunks)
-    room = BYTES // max(1, prod(edges) * np.dtype(dtype).itemsize)
+    room = BYTES // (prod(edges) * bytes_each)
     for axis in reversed(range(len(edges))):
         times = max(1, min(room, ceil(shape[axis] / edges[axis])))
         edges[axis] *= times

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -174,12 +175,13 @@ def _made(
 
 
 def _fill_first(array: Any, image: Array) -> None:
-    for block in pyramid.blocks(array.shape, array.chunks, array.dtype):
+    for block in pyramid.blocks(array.shape, array.chunks, 2 * array.dtype.itemsize):
         array[block] = image[block]
 
 
 def _fill_means(coarse: Any, fine: Any, factors: pyramid.Factors) -> None:
-    for block in pyramid.blocks(coarse.shape, coarse.chunks, np.float64):
+    # Of each fine pixel the float64, and a second while they are added up.
+    for block in pyramid.blocks(coarse.shape, coarse.chunks, 16 * prod(factors)):
         part = fine[pyramid.above(block, factors, fine.shape)]
         coarse[block] = pyramid.mean_of(np.asarray(part), factors)
 
@@ -192,7 +194,7 @@ def _fill_nearest(arrays: list[Any], what: Multiscale) -> None:
             for n, length in enumerate(array.shape)
             for shift in (own.shift[n] - first.shift[n],)
         ]
-        for block in pyramid.blocks(array.shape, array.chunks, array.dtype):
+        for block in pyramid.blocks(array.shape, array.chunks, 2 * array.dtype.itemsize):
             array[block] = pyramid.picked(arrays[0], places, block)
 
 
