@@ -64,8 +64,8 @@ if gold:
 if args.by_image and known:
     rows, folds, labels = [tasks.candidate_rows(i, i.gold) for i in known], args.by_image, []
     for k, image in enumerate(known):
-        others = [row for n, row in enumerate(rows) if n % folds != k % folds]
-        labels.append(tasks.apply_candidates(image, tasks.learn_candidates(others), unseen=True))
+        rule = tasks.learn_candidates([r for n, r in enumerate(rows) if (n - k) % folds], trees=80)
+        labels.append(tasks.apply_candidates(image, rule, unseen=True))
     ways = {"learned": labels, "default": [segment(image) for image in known]}
     ours = []
     for way, own in ways.items():

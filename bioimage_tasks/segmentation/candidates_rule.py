@@ -30,7 +30,7 @@ from bioimage_tasks.segmentation.candidates_context import context
 #: Candidates of an image that a forest learns from, at most.
 TAKEN = 2000
 #: Images or groups are left out in at most so many parts.
-PARTS = 4
+PARTS = 8
 #: What an object may have to be worth, tried from the least.
 COSTS = tuple(round(0.3 + 0.025 * step, 3) for step in range(17))
 #: IoU from which on an object counts as found, and what it must be worth elsewhere.
