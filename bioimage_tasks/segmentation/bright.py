@@ -54,7 +54,7 @@ def dimmed(pixels: Floats) -> Floats:
     usual = _solid(taken)
     for _ in range(KINDS):
         more = _others(small, taken)
-        if more is None:
+        if more is None or _steepness(small, taken) < _steepness(small, more):
             break
         taken = taken | more
         usual = max(usual, more, key=_count)
@@ -89,6 +89,12 @@ def _steep(pixels: Floats, found: Mask, around: Mask, sigma: float) -> bool:
     """Say whether outlines are steeper than what is around, after smoothing."""
     slope = np.hypot(*np.gradient(root(smooth(pixels, sigma))))
     return bool(np.percentile(slope[outline(found)], FLAT) > np.percentile(slope[around], NOISE))
+
+
+def _steepness(pixels: Floats, found: Mask) -> float:
+    """Return how steep the root is at an outline: haze is flatter than what it leaves."""
+    slope = np.hypot(*np.gradient(root(smooth(pixels, SIGMAS[0]))))
+    return float(np.median(slope[outline(found)]))
 
 
 def _solid(mask: Mask) -> Mask:

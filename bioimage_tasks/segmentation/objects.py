@@ -78,6 +78,22 @@ def parted(mask: Mask, diameter: float, split: float, *, fill: bool) -> Labels:
     return split_touching(solid, split * diameter, split * diameter)
 
 
+def grown(labels: Labels, steps: int) -> Labels:
+    """Return labels grown into the background by a number of pixels, in octagons.
+
+    What two reach in the same step becomes the one of the higher number.
+    """
+    for step in range(steps):
+        around = np.pad(labels, 1)
+        upright = np.maximum(np.maximum(around[:-2], around[2:]), around[1:-1])
+        if step % 2:
+            near = np.maximum(np.maximum(upright[:, :-2], upright[:, 2:]), upright[:, 1:-1])
+        else:
+            near = np.maximum(upright[:, 1:-1], np.maximum(around[1:-1, :-2], around[1:-1, 2:]))
+        labels = np.where(labels == 0, near, labels)
+    return labels
+
+
 def flood(surface: Floats, mask: Mask, seeds: Labels) -> Labels:
     """Grow seeds down a surface within the mask (marker-controlled watershed)."""
     from skimage.segmentation import watershed
@@ -114,6 +130,7 @@ def clean(
     min_size: float,
     min_contrast: float,
     border: str,
+    border_share: float = BORDER_SHARE,
 ) -> Labels:
     """Drop objects that are small, dim or, when asked, cut by the border.
 
@@ -127,12 +144,13 @@ def clean(
     diameter : float
         Usual diameter of an object, pixels.
     min_size : float
-        Least area, as a share of a disc of one diameter; for objects at the border
-        :data:`BORDER_SHARE` of it.
+        Least area, as a share of a disc of one diameter.
     min_contrast : float
         Least brightness above the background, as a share of the median object's.
     border : str
         ``"keep"`` or ``"clear"``.
+    border_share : float
+        Least area of an object at the border, as a share of that of a whole one.
     """
     check_choice(function, "border", border, BORDERS)
     least = check_range(function, "min_size", min_size, 0, 100) * math.pi / 4 * diameter**2
@@ -142,7 +160,7 @@ def clean(
         return labels
     area = np.bincount(labels.ravel(), minlength=count + 1)
     cut = _at_border(labels, count)
-    keep = (area > 0) & (area >= np.where(cut, BORDER_SHARE * least, least))
+    keep = (area > 0) & (area >= np.where(cut, border_share * least, least))
     keep[0] = False
     if min_contrast > 0 and keep.any():
         contrast = _contrast(labels, pixels, area)

@@ -82,20 +82,25 @@ def prepared(
     return smooth(pixels, check_range(function, "smoothing", smoothing, 0, 5) * length), length
 
 
-def diameter_or_estimate(function: str, diameter: float | None, pixels: Floats) -> float:
+def diameter_or_estimate(
+    function: str, diameter: float | None, pixels: Floats, *, dim: bool = True
+) -> float:
     """Return the diameter given, checked, or an estimate."""
     if diameter is None:
-        return estimate(pixels)
+        return estimate(pixels, dim=dim)
     return check_range(function, "diameter (pixels)", diameter, 2.0, float(max(pixels.shape)))
 
 
-def estimate(pixels: Floats) -> float:
-    """Estimate the diameter from prepared pixels (see :func:`estimate_diameter`)."""
+def estimate(pixels: Floats, *, dim: bool = True) -> float:
+    """Estimate the diameter from prepared pixels (see :func:`estimate_diameter`).
+
+    ``dim`` says whether objects that outshine the rest are still to be brought down.
+    """
     from scipy.ndimage import gaussian_filter
 
     factor = reduction(pixels)
     factor = 1 if min(pixels.shape) < factor else factor
-    small = reduced(dimmed(pixels), factor)
+    small = reduced(dimmed(pixels) if dim else pixels, factor)
     fallback = max(min(small.shape) / 8, 2.0)
     smoothed = gaussian_filter(small, 0.7)
     mask = bright(smoothed)

@@ -25,7 +25,7 @@ WRITTEN: dict[str, tuple[dict[str, Sequence[Any]], ...]] = {
         {"rule": ("contrast",), "fraction": (0.3, 0.4, 0.5), "split": (0.03, 0.06)},
     ),
     "watershed": ({"markers": ("distance", "intensity", "both"), "depth": (0.03, 0.06, 0.1)},),
-    "root-contrast": ({"fraction": (0.35, 0.5, 0.65), "split": (0.03, 0.05, 0.08, 0.12)},),
+    "root-contrast": ({"fraction": (0.5, 0.65, 0.8), "split": (0.03, 0.05, 0.08, 0.12)},),
 }
 #: Parameters that other methods are tried with.
 USUAL = ("fraction", "split", "depth", "window", "smoothing")
