@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float32]
 REDUCED_SIDE = 512
 #: Least share of a mask that an opening leaves when it is more than specks.
 SOLID = 0.5
+#: Sigmas in pixels at which a mask is sought where noise leaves nothing but specks.
+BLURS = (1.0, 2.0, 4.0)
 #: Global rules: name -> function of ``skimage.filters``.
 GLOBAL_RULES = {
     "otsu": "threshold_otsu",
@@ -76,13 +78,21 @@ def bright(pixels: Floats) -> Mask:
 
     The root lifts the noise of the background together with dim objects: where there is
     much noise, or little else, the threshold falls into it, and the mask or what it leaves
-    is specks.
+    is specks. Where the mask of the pixels is specks as well, they are smoothed until it is
+    not.
     """
     level = root(pixels)
     mask: Mask = level > otsu(level)
     if _is_solid(mask) and _is_solid(~mask):
         return mask
     plain: Mask = pixels > otsu(pixels)
+    if _is_solid(plain):
+        return plain
+    for sigma in BLURS:
+        calm = smooth(pixels, sigma)
+        mask = calm > otsu(calm)
+        if _is_solid(mask) and _is_solid(~mask):
+            return mask
     return plain
 
 

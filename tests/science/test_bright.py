@@ -147,18 +147,19 @@ def test_without_a_second_kind_little_is_changed(field, old_rule):
 
 
 NOISY = {"8": (40, 8), "12": (40, 12), "10 discs": (10, 4), "3 discs": (3, 4)}
+NOISIER = {"16": (40, 16), "10 discs at 12": (10, 12), "3 discs at 8": (3, 8)}
 
 
 def in_noise(name):
     """Discs on more noise than usual, or fewer of them: the background is most of the image."""
-    number, noise = NOISY[name]
+    number, noise = (NOISY | NOISIER)[name]
     image, gold = scene(1, 0)
     more = np.random.default_rng(1).normal(0, np.sqrt(noise**2 - 15.9), image.shape)
     gold = np.where(gold <= number, gold, 0)
     return np.where((gold == 0) & (image > 40), 20, image) + more, gold
 
 
-@pytest.mark.parametrize("name", NOISY)
+@pytest.mark.parametrize("name", NOISY | NOISIER)
 def test_noise_is_no_object(name):
     image, gold = in_noise(name)
     assert score(default.root_contrast(image), gold).f1 > 0.95
@@ -170,6 +171,13 @@ def test_the_root_alone_falls_into_the_noise(name, monkeypatch):
     monkeypatch.setattr(masks, "SOLID", 0.0)
     image, gold = in_noise(name)
     assert score(default.root_contrast(image, min_size=0.0), gold).f1 < 0.2
+
+
+@pytest.mark.parametrize("name", NOISIER)
+def test_more_noise_hides_all_from_pixels_that_are_not_smoothed(name, monkeypatch):
+    monkeypatch.setattr(masks, "BLURS", ())
+    image, gold = in_noise(name)
+    assert score(default.root_contrast(image), gold).f1 < 0.2
 
 
 def test_haze_brighter_than_objects_is_no_kind_at_all(monkeypatch):
