@@ -59,7 +59,7 @@ def test_the_code_on_learning_runs(tmp_path, monkeypatch, capsys):
 
 def table_below(heading):
     """Return the rows of cells of the first table below a heading of the page on features."""
-    section = PAGES["features"].partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    section = PAGES["features"].partition(f"## {heading}\n")[2].partition("\n#")[0]
     lines = [line for line in section.splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
