@@ -3,8 +3,12 @@
 Measures and true IoU of several images' candidates come in, a :class:`CandidateRule` goes
 out. The second look sees the first one's predictions (:mod:`.candidates_context`), so it
 learns from predictions for images that the first forest did not learn from. What an object
-must be worth is chosen on such predictions, too: all inside the images given, so that a
-rule has seen nothing else. With groups, whole groups are left out in turn.
+must be worth is sought on such predictions, too: all inside the images given, so that a
+rule has seen nothing else. With groups, whole groups are left out in turn. What is found is
+too much: a choice takes the best of many predictions, those made inside are noisier than
+those of a rule that learned from all, and noise makes the best look better than it is. It
+is uncertain as well. So the price is the middle between it and the IoU at which an object
+counts as found, which would be right for predictions without noise.
 
 For a laboratory that nobody learned from there is one look, for what is usual among few
 collections says little of another: what an object must be worth is the IoU at which it
@@ -75,7 +79,7 @@ class CandidateRule:
     first, second : object
         Forests of scikit-learn; ``second`` is ``None`` when there is one look only.
     cost : float
-        What an object must be worth, chosen on the images learned from.
+        What an object must be worth, from the images learned from.
     known : tuple of str
         Digests of those images.
     voice : float
@@ -150,7 +154,8 @@ def learn(
     ]
     second = fit(*_drawn(wide, answers, seed), trees=trees, seed=seed)
     worths = [look[:, 0] for look in left_out(wide, answers, parts, trees, seed)]
-    return CandidateRule(first, second, best_cost(examples, worths, groups), known)
+    cost = (best_cost(examples, worths, groups) + FOUND) / 2
+    return CandidateRule(first, second, cost, known)
 
 
 def _elsewhere(

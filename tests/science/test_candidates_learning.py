@@ -164,6 +164,14 @@ def test_a_fold_that_saw_its_test_image_is_caught(known):
     assert learned.apply(image, leaky).any()
 
 
+def test_the_price_is_the_middle_of_what_was_found_inside_and_what_counts(known, monkeypatch):
+    """Predictions made inside are noisier than the rule's, which asks for too much."""
+    monkeypatch.setattr(rules, "best_cost", lambda examples, worths, groups: 0.6)
+    assert rules.learn(known, trees=4).cost == pytest.approx(0.55)
+    monkeypatch.setattr(rules, "best_cost", lambda examples, worths, groups: 0.3)
+    assert rules.learn(known, trees=4).cost == pytest.approx(0.4)
+
+
 def test_one_image_alone_has_one_look_and_the_usual_cost(known):
     rule = rules.learn(known[:1], trees=3)
     assert rule.second is None
