@@ -187,3 +187,24 @@ class _Rows:
             return Regions(self.shape, none, none, none, none, flags, nothing, nothing, nothing)
         columns = [np.concatenate(column) for column in zip(*self.parts, strict=True)]
         return Regions(self.shape, *columns)
+
+
+def overlaps(regions: Regions, labels: Labels) -> tuple[Doubles, Integers]:
+    """Return each region's greatest IoU with an object, and which; 0 and 0 with none.
+
+    Parameters
+    ----------
+    regions : Regions
+    labels : numpy.ndarray of int32
+        1..N, of the regions' shape.
+    """
+    flat = labels.ravel()
+    area = np.bincount(flat)
+    best, which = np.zeros(len(regions)), np.zeros(len(regions), dtype=np.int64)
+    for row, size in enumerate(regions.area):
+        shared = np.bincount(flat[regions.members(row)], minlength=len(area))
+        shared[0] = 0
+        iou = shared / (area + size - shared)
+        which[row] = iou.argmax()
+        best[row] = iou[which[row]]
+    return best, np.where(best > 0, which, 0)

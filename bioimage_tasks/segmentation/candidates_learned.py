@@ -30,7 +30,7 @@ from bioimage_tasks.checks import (
 )
 from bioimage_tasks.segmentation import bright, haze, masks, registry
 from bioimage_tasks.segmentation import candidates_usual as usual
-from bioimage_tasks.segmentation.candidates import Doubles, Regions, regions_of
+from bioimage_tasks.segmentation.candidates import Doubles, Regions, overlaps, regions_of
 from bioimage_tasks.segmentation.candidates_choice import choose
 from bioimage_tasks.segmentation.candidates_measures import measure
 from bioimage_tasks.segmentation.candidates_outline import draw
@@ -61,7 +61,7 @@ class Candidates:
             middle = self.factor // 2
             labels = labels[middle :: self.factor, middle :: self.factor]
             labels = labels[: self.regions.shape[0], : self.regions.shape[1]]
-        return usual.overlaps(self.regions, labels)[0]
+        return overlaps(self.regions, labels)[0]
 
 
 def find(image: npt.ArrayLike, *, diameter: float | None = None) -> Candidates:

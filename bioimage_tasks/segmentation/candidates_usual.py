@@ -14,7 +14,7 @@ import numpy as np
 
 from bioimage_tasks.checks import Labels
 from bioimage_tasks.segmentation import masks, objects
-from bioimage_tasks.segmentation.candidates import Doubles, Integers, Regions
+from bioimage_tasks.segmentation.candidates import Doubles, Integers, Regions, overlaps
 from bioimage_tasks.segmentation.candidates_measures import MEASURES
 from bioimage_tasks.segmentation.masks import Floats
 
@@ -49,27 +49,6 @@ def guess(light: Floats, diameter: float) -> Labels:
     return objects.clean(
         "candidates", labels, light, diameter, min_size=0.1, min_contrast=0.3, border="keep"
     )
-
-
-def overlaps(regions: Regions, labels: Labels) -> tuple[Doubles, Integers]:
-    """Return each region's greatest IoU with an object, and which; 0 and 0 with none.
-
-    Parameters
-    ----------
-    regions : Regions
-    labels : numpy.ndarray of int32
-        1..N, of the regions' shape.
-    """
-    flat = labels.ravel()
-    area = np.bincount(flat)
-    best, which = np.zeros(len(regions)), np.zeros(len(regions), dtype=np.int64)
-    for row, size in enumerate(regions.area):
-        shared = np.bincount(flat[regions.members(row)], minlength=len(area))
-        shared[0] = 0
-        iou = shared / (area + size - shared)
-        which[row] = iou.argmax()
-        best[row] = iou[which[row]]
-    return best, np.where(best > 0, which, 0)
 
 
 def usual_rows(regions: Regions, labels: Labels) -> Integers:

@@ -27,7 +27,7 @@ from bioimage_tasks.checks import (
     check_range,
     sequential,
 )
-from bioimage_tasks.segmentation.candidates import Doubles, Regions, regions_of
+from bioimage_tasks.segmentation.candidates import Doubles, Regions, overlaps, regions_of
 from bioimage_tasks.segmentation.candidates_choice import choose
 from bioimage_tasks.segmentation.candidates_measures import measure
 from bioimage_tasks.segmentation.candidates_outline import draw
@@ -181,24 +181,7 @@ def answered(
             "map_candidates: gold must have the shape of the maps; got "
             f"{truth.shape} and {found.regions.shape}"
         )
-    return MapAnswers(found.measures, overlaps_of(found.regions, truth))
-
-
-def overlaps_of(regions: Regions, gold: Labels) -> Doubles:
-    """Return each region's greatest IoU with an object of the gold standard.
-
-    Parameters
-    ----------
-    regions : Regions
-    gold : numpy.ndarray of int32
-        Labels 1..N.
-    """
-    flat, best = gold.ravel(), np.zeros(len(regions))
-    areas = np.bincount(flat)
-    for row, area in enumerate(regions.area):
-        shared = np.bincount(flat[regions.members(row)], minlength=len(areas))
-        best[row] = (shared / (areas + area - shared))[1:].max(initial=0)
-    return best
+    return MapAnswers(found.measures, overlaps(found.regions, truth)[0])
 
 
 def train(examples: Sequence[MapAnswers], *, trees: int = TREES, seed: int = 0) -> MapRule:

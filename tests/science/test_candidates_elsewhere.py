@@ -13,6 +13,7 @@ from bioimage_tasks.metrics import score
 from bioimage_tasks.segmentation import candidates_learned as learned
 from bioimage_tasks.segmentation import candidates_rule as rules
 from bioimage_tasks.segmentation import candidates_usual as usual
+from bioimage_tasks.segmentation.candidates import overlaps
 from bioimage_tasks.segmentation.candidates_choice import choose
 from bioimage_tasks.segmentation.candidates_measures import MEASURES
 
@@ -37,14 +38,14 @@ def masks_of(regions):
 def test_overlaps_are_those_of_masks(field):
     image, gold = field
     regions = learned.find(image).regions
-    iou, which = usual.overlaps(regions, gold)
+    iou, which = overlaps(regions, gold)
     truth = np.array([(gold == one).ravel() for one in range(1, gold.max() + 1)])
     for row, mask in enumerate(masks_of(regions)):
         each = (truth & mask).sum(1) / (truth | mask).sum(1)
         assert iou[row] == pytest.approx(each.max())
         assert which[row] == (each.argmax() + 1 if each.max() > 0 else 0)
     nothing = np.zeros_like(gold)
-    assert not usual.overlaps(regions, nothing)[0].any()
+    assert not overlaps(regions, nothing)[0].any()
     assert not len(usual.usual_rows(regions, nothing))
 
 
@@ -52,7 +53,7 @@ def test_one_region_stands_for_each_object_and_few_bad_ones_count_too(field):
     image, gold = field
     regions = learned.find(image).regions
     rows = usual.usual_rows(regions, gold)
-    iou, which = usual.overlaps(regions, gold)
+    iou, which = overlaps(regions, gold)
     assert len(set(which[rows])) == len(rows) > gold.max() / 2
     for row in rows:
         assert iou[row] == iou[which == which[row]].max() >= usual.LIKE
