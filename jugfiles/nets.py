@@ -23,7 +23,7 @@ def options():
     parser = argparse.ArgumentParser(prog="nets.py")
     parser.add_argument("--root", help="folder laid out as the collection nets-coverage")
     parser.add_argument("--small", action="store_true", help="made-up images, fewer ways")
-    parser.add_argument("--trees", type=int, default=30, help="of every forest")
+    parser.add_argument("--trees", type=int, default=10, help="of every forest")
     parser.add_argument("--out", default="nets-output", help="folder for table and figures")
     args = parser.parse_args(sys.argv[1:])
     if bool(args.root) == args.small:
