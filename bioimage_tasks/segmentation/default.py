@@ -157,11 +157,8 @@ def own_cut(
         By how many pixels the outline lies further out, at most a half or so: the slope
         tells how much darker it is there.
     """
-    area = np.bincount(labels.ravel())
-    total = np.bincount(labels.ravel(), weights=pixels.ravel())
-    high = (total / np.maximum(area, 1)).astype(np.float32)[zone]
     low = masks.background(pixels, zone > 0, window)
-    level = low + np.float32(fraction) * (high - low)
+    level = objects.own_level(pixels, labels, zone, low, fraction)
     if further:
         level -= np.float32(further) * _slope(pixels)
     cut: Mask = (zone > 0) & (pixels > level)

@@ -113,12 +113,30 @@ def contrast_mask(pixels: Floats, diameter: float, window: int, fraction: float)
     if not first.any():
         return first
     labels = split_touching(first, 0.06 * diameter, 0.06 * diameter)
+    low = background(pixels, labels > 0, window)
+    kept: Mask = (labels > 0) & (pixels > own_level(pixels, labels, labels, low, fraction))
+    return kept
+
+
+def own_level(pixels: Floats, labels: Labels, zone: Labels, low: Floats, fraction: float) -> Floats:
+    """Return a share of the way from the background to the mean of each pixel's own object.
+
+    Parameters
+    ----------
+    pixels, low : numpy.ndarray of float32
+        The image and its background, a plane or a stack.
+    labels : numpy.ndarray of int32
+        Objects; their means are the bright end.
+    zone : numpy.ndarray of int32
+        Which of the objects each pixel may belong to, 0 for none.
+    fraction : float
+        In [0, 1].
+    """
     area = np.bincount(labels.ravel())
     total = np.bincount(labels.ravel(), weights=pixels.ravel())
-    high = (total / np.maximum(area, 1)).astype(np.float32)[labels]
-    low = background(pixels, labels > 0, window)
-    kept: Mask = (labels > 0) & (pixels > low + np.float32(fraction) * (high - low))
-    return kept
+    high = (total / np.maximum(area, 1)).astype(np.float32)[zone]
+    level: Floats = low + np.float32(fraction) * (high - low)
+    return level
 
 
 def clean(

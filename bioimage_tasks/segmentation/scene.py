@@ -12,8 +12,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from bioimage_tasks.checks import (
     Array,
     Labels,
@@ -97,11 +95,9 @@ class Scene:
             side = masks.odd(window * self.diameter)
             return objects.contrast_mask(self.pixels, self.diameter, side, fraction)
         labels = self.parted(voxels.bright(self.pixels), 0.06, fill=True)
-        area = np.bincount(labels.ravel())
-        total = np.bincount(labels.ravel(), weights=self.pixels.ravel())
-        high = (total / np.maximum(area, 1)).astype(np.float32)[labels]
         low = self.background(labels > 0, window)
-        kept: Mask = (labels > 0) & (self.pixels > low + np.float32(fraction) * (high - low))
+        level = objects.own_level(self.pixels, labels, labels, low, fraction)
+        kept: Mask = (labels > 0) & (self.pixels > level)
         return kept
 
     def clean(
