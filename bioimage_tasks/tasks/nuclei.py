@@ -53,7 +53,7 @@ def learn_candidates(
     return candidates_rule.learn(rows, groups, trees=trees, seed=seed, elsewhere=elsewhere)
 
 
-@task(version=3)
+@task(version=4)
 def apply_candidates(
     image: ImageRef | Array,
     rule: CandidateRule,

@@ -24,7 +24,7 @@ def load(image: ImageRef) -> Array:
     return pixels
 
 
-@task(version=3)
+@task(version=4)
 def segment(
     image: ImageRef | Array, method: str = segmentation.DEFAULT_METHOD, **params: Any
 ) -> Labels:
