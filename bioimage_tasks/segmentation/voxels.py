@@ -7,6 +7,7 @@ size. Must not know methods.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from bioimage_tasks.checks import Labels, Mask, check_range, sequential
 from bioimage_tasks.segmentation import masks
 from bioimage_tasks.segmentation.masks import Floats
+from bioimage_tasks.segmentation.scale import estimate
 
 Steps = tuple[float, ...]
 
@@ -26,9 +28,13 @@ PLANES = (0.5, 8.0)
 #: too far apart they cost little, taken for too near they run together: made-up stacks lose 2
 #: points of F1 by this factor where blur is small, and gain 10 where it is large.
 BLURRED = 1.5
+#: Width of a ball over that of its sections, in the mean.
+PER_SECTION = 4 / math.pi
 #: Sigma in pixels before outlines are counted: noise has outlines too. Within planes only,
 #: for an object may be three planes deep.
 QUIET = (0.0, 1.0, 1.0)
+#: Pixels of a side under which a plane tells no width.
+SMALLEST = 8
 #: Objects cut by a face may be this much smaller than whole ones.
 FACE_SHARE = 0.3
 
@@ -36,7 +42,9 @@ FACE_SHARE = 0.3
 def steps_or_estimate(function: str, spacing: Sequence[float] | None, pixels: Floats) -> Steps:
     """Return the size of a voxel, checked; or (distance of planes, 1, 1) as estimated.
 
-    The estimate is that of :func:`plane_distance`, times :data:`BLURRED`.
+    The estimate is that of :func:`plane_distance`, times :data:`BLURRED`. Of a stack that is
+    thinner than its objects are wide the planes are taken further apart, until it is not: see
+    :func:`upright`.
 
     Raises
     ------
@@ -44,14 +52,28 @@ def steps_or_estimate(function: str, spacing: Sequence[float] | None, pixels: Fl
         Not three positive numbers.
     """
     if spacing is None:
-        return (BLURRED * plane_distance(pixels), 1.0, 1.0)
+        return upright(pixels, (BLURRED * plane_distance(pixels), 1.0, 1.0))
     steps = tuple(map(float, spacing))
     if len(steps) != 3 or not all(0 < step < float("inf") for step in steps):
         raise ValueError(
             f"{function}: spacing must be the size of a voxel along depth, height and width, "
             f"three numbers above 0; got {spacing}"
         )
-    return steps
+    return upright(pixels, steps)
+
+
+def upright(pixels: Floats, steps: Steps) -> Steps:
+    """Return the steps, those between planes so long that objects are no flatter than wide.
+
+    In a stack of a few planes cells lie flat, or are cut by its faces: the distance to their
+    outline is that to the nearest plane, wherever their middle is, and tells no neighbours
+    apart. How wide they are is told by the brightest plane.
+    """
+    plane = pixels[int(np.argmax(pixels.mean(axis=(1, 2))))]
+    if min(plane.shape) < SMALLEST or plane.min() == plane.max():
+        return steps
+    wide = PER_SECTION * estimate(plane) * math.sqrt(steps[1] * steps[2])
+    return (max(steps[0], wide / len(pixels)), *steps[1:])
 
 
 def plane_distance(pixels: Floats) -> float:
