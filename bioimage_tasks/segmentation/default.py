@@ -12,6 +12,8 @@ Lengths are in object diameters, which the image tells.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bioimage_tasks.checks import (
@@ -103,12 +105,7 @@ def root_contrast(
     name = "root_contrast"
     check_choice(name, "border", border, objects.BORDERS)
     check_range(name, "faintest", faintest, 0, 1)
-    pixels = masks.prepare(check_varied(name, check_image(name, image)))
-    usual = bright.dimmed(pixels)
-    ground = haze.even(usual)
-    length = diameter_or_estimate(name, diameter, ground, dim=False)
-    light = masks.smooth(pixels, check_range(name, "smoothing", smoothing, 0, 5) * length)
-    clear = light if ground is pixels else masks.smooth(ground, smoothing * length)
+    check_range(name, "smoothing", smoothing, 0, 5)
     cut = Cut(
         fraction=check_range(name, "fraction", fraction, 0, 1),
         margin=check_range(name, "margin", margin, 0, 5),
@@ -116,8 +113,16 @@ def root_contrast(
         looks=int(check_range(name, "looks", looks, 1, 10)),
         split=check_range(name, "split", split, 0, 5),
         fill=fill,
-        reach=FAR if ground is usual else CLOSE,
+        reach=CLOSE,
     )
+    pixels = masks.prepare(check_varied(name, check_image(name, image)))
+    usual = bright.dimmed(pixels)
+    ground = haze.even(usual)
+    if ground is usual:
+        cut = replace(cut, reach=FAR)
+    length = diameter_or_estimate(name, diameter, ground, dim=False)
+    light = masks.smooth(pixels, smoothing * length)
+    clear = light if ground is pixels else masks.smooth(ground, smoothing * length)
 
     def kept(labels: Labels, least: float) -> Labels:
         """Return the objects, grown by the margin, that are large and bright enough."""
