@@ -58,9 +58,7 @@ class Candidates:
     def overlaps(self, labels: Labels) -> Doubles:
         """Return each region's greatest IoU with one of the image's objects, labelled 1..N."""
         if self.factor > 1:
-            middle = self.factor // 2
-            labels = labels[middle :: self.factor, middle :: self.factor]
-            labels = labels[: self.regions.shape[0], : self.regions.shape[1]]
+            labels = masks.reduced_labels(labels, self.factor)
         return overlaps(self.regions, labels)[0]
 
 

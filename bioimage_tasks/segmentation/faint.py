@@ -72,8 +72,7 @@ def faint(
     """
     factor = min(max(1, int(diameter / ENOUGH)), *found.shape)
     small = [masks.reduced(each, factor) for each in (light, clear)]
-    height, width = small[0].shape
-    coarse = found[factor // 2 :: factor, factor // 2 :: factor][:height, :width]
+    coarse = masks.reduced_labels(found, factor)
     length = diameter / factor
     seen = _candidates(small[1], coarse, length, cut.side(length))
     labels = cut.looked(small[0], seen, length, coarse > 0)

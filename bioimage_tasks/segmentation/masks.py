@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bioimage_tasks.checks import Array, Mask
+from bioimage_tasks.checks import Array, Labels, Mask
 
 Floats = npt.NDArray[np.float32]
 
@@ -50,6 +50,13 @@ def reduced(pixels: Floats, factor: int) -> Floats:
     cut = pixels[: height * factor, : width * factor]
     tiles: Floats = cut.reshape(height, factor, width, factor).mean((1, 3), dtype=np.float32)
     return tiles
+
+
+def reduced_labels(labels: Labels, factor: int) -> Labels:
+    """Return the label in the middle of each tile of :func:`reduced`."""
+    height, width = (size // factor for size in labels.shape)
+    middle = slice(factor // 2, None, factor)
+    return labels[middle, middle][:height, :width]
 
 
 def smooth(pixels: Floats, sigma: float) -> Floats:

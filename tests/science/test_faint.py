@@ -1,7 +1,7 @@
 """Objects too dim for one threshold: found where they look like objects, and only there.
 
-Each scene is first shown to need the search; what is no object is first shown to be taken
-for one when the rule against it is lifted.
+Scenes are shown to need the search; what is no object is shown to be taken for one when the
+rule against it is lifted. Of the halo only that it is left.
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ def cloth(rows, columns):
 
 
 FAKES = [
-    (blob, {"SHARP": 0.0}),
-    (branched, {"SOLID": 0.0}),
-    (fibre, {"WIDE": 0.0}),
-    (speck, {"SIZES": (0.1, 2.5)}),
-    (sheet, {"SIZES": (0.3, 99.0)}),
-    (cloth, {"STANDS": 0.0}),
+    (blob, {"SHARP": 0.0}, 3),
+    (branched, {"SOLID": 0.0}, 3),
+    (fibre, {"WIDE": 0.0}, 3),
+    (speck, {"SIZES": (0.1, 2.5)}, 3),
+    (sheet, {"SIZES": (0.3, 99.0)}, 3),
+    (cloth, {"STANDS": 0.0}, 2),
 ]
 
 
@@ -105,13 +105,13 @@ def planted(fake):
     return image, gold
 
 
-@pytest.mark.parametrize(("fake", "lifted"), FAKES, ids=[fake.__name__ for fake, _ in FAKES])
-def test_what_is_no_object_is_left(fake, lifted, monkeypatch):
+@pytest.mark.parametrize(("fake", "lifted", "taken"), FAKES, ids=[row[0].__name__ for row in FAKES])
+def test_what_is_no_object_is_left(fake, lifted, taken, monkeypatch):
     image, gold = planted(fake)
     assert score(segment(image), gold).spurious == 0
     for name, value in lifted.items():
         monkeypatch.setattr(faint, name, value)
-    assert score(segment(image), gold).spurious >= 2
+    assert score(segment(image), gold).spurious >= taken
 
 
 def test_the_halo_of_a_bright_object_is_none():
