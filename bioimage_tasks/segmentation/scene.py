@@ -174,7 +174,7 @@ def prepared(
             f"that this is a stack of planes; got shape {array.shape}"
         )
     pixels = masks.prepare(check_varied(function, array))
-    steps = voxels.steps_or_estimate(function, spacing, pixels)
+    steps = voxels.steps_or_estimate(function, spacing, pixels, diameter)
     length = voxels.diameter_or_estimate(function, diameter, pixels, steps)
     sigma = check_range(function, "smoothing", smoothing, 0, 5) * length
     return Scene(voxels.smooth(pixels, sigma, steps), length, steps)

@@ -55,8 +55,8 @@ def volume_watershed(
         of size 1, and the distance of planes is guessed from how often outlines are crossed
         along each axis: :func:`bioimage_tasks.segmentation.voxels.steps_or_estimate`. Blur
         misleads that guess, so give what is known. In a stack thinner than its objects are
-        wide, planes are taken to lie further apart than given:
-        :func:`bioimage_tasks.segmentation.voxels.upright`.
+        wide, planes are taken to lie further apart than given
+        (:func:`bioimage_tasks.segmentation.voxels.upright`), unless ``diameter`` is given too.
     diameter : float, optional
         Usual diameter of an object in the unit of ``spacing``; estimated when not given.
     fraction : float

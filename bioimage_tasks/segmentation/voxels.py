@@ -39,12 +39,14 @@ SMALLEST = 8
 FACE_SHARE = 0.3
 
 
-def steps_or_estimate(function: str, spacing: Sequence[float] | None, pixels: Floats) -> Steps:
+def steps_or_estimate(
+    function: str, spacing: Sequence[float] | None, pixels: Floats, diameter: float | None = None
+) -> Steps:
     """Return the size of a voxel, checked; or (distance of planes, 1, 1) as estimated.
 
     The estimate is that of :func:`plane_distance`, times :data:`BLURRED`. Of a stack that is
     thinner than its objects are wide the planes are taken further apart, until it is not: see
-    :func:`upright`.
+    :func:`upright`. Whoever gives spacing and diameter is believed.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def steps_or_estimate(function: str, spacing: Sequence[float] | None, pixels: Fl
             f"{function}: spacing must be the size of a voxel along depth, height and width, "
             f"three numbers above 0; got {spacing}"
         )
-    return upright(pixels, steps)
+    return upright(pixels, steps) if diameter is None else steps
 
 
 def upright(pixels: Floats, steps: Steps) -> Steps:

@@ -50,6 +50,13 @@ def test_without_it_they_fall_apart(monkeypatch):
     assert score(segment(stack, "volume-watershed", spacing=(5.0, 1.0, 1.0)), gold).f1 < 0.5
 
 
+def test_who_gives_spacing_and_diameter_is_believed():
+    pixels, steps = prepare(flat()[0]), (5.0, 1.0, 1.0)
+    assert voxels.steps_or_estimate("test", steps, pixels, 56.0) == steps
+    assert voxels.steps_or_estimate("test", steps, pixels) == voxels.upright(pixels, steps) != steps
+    assert voxels.steps_or_estimate("test", None, pixels, 56.0)[0] > 9
+
+
 def test_it_is_said_of_thin_stacks_only():
     stack, _ = flat()
     steps = voxels.upright(prepare(stack), (5.0, 1.0, 1.0))
